@@ -1,0 +1,193 @@
+"""Instance, Image, Dataset: plain data. No torch, no file access.
+
+Points are in the file's pixels, continuous, with the centre of the top-left pixel at (0.5, 0.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from pointillist.errors import DataError
+from pointillist.skeleton import Skeleton
+
+#: x, y of the top-left corner, width, height; in the file's pixels.
+Box = tuple[float, float, float, float]
+
+NOT_ANNOTATED, HIDDEN, VISIBLE = 0, 1, 2
+
+
+@dataclass
+class Instance:
+    """One object in an image: its points and what else is known of it.
+
+    Args:
+        points: (K, 2) x, y in the file's pixels; NaN where a point is not annotated.
+        visibility: (K,) 0 not annotated, 1 annotated but hidden, 2 visible (as COCO has it).
+        box: x, y, width, height; none if the data has no boxes (then crops take the whole image).
+        box_from_points: the box is only the extent of the points, hence a label itself: it is
+            dropped with the labels.
+        head_box: box of the head, for PCKh.
+        area: area of the object in square pixels, for OKS; the box's area if none.
+        confidence: (K,) confidence of each point in [0, 1]; only on predictions.
+        score: confidence of the whole instance; only on predictions.
+        track: identity over the frames of a video.
+        category: the kind of object, where a data set has several (a species, say).
+        crowd: the box holds several objects; such an instance is never trained on.
+        id: the annotation's own identifier.
+
+    Raises:
+        DataError: shapes do not agree, or an annotated point is not finite.
+    """
+
+    points: np.ndarray
+    visibility: np.ndarray
+    box: Box | None = None
+    box_from_points: bool = False
+    head_box: Box | None = None
+    area: float | None = None
+    confidence: np.ndarray | None = None
+    score: float | None = None
+    track: str | None = None
+    category: str | None = None
+    crowd: bool = False
+    id: int | None = None
+
+    def __post_init__(self) -> None:
+        self.points = np.array(self.points, dtype=np.float64)
+        self.visibility = np.array(self.visibility, dtype=np.int8)
+        count = len(self.visibility)
+        if self.points.shape != (count, 2) or self.visibility.ndim != 1:
+            raise DataError(
+                f"points of shape {self.points.shape} with visibility of shape "
+                f"{self.visibility.shape}; (K, 2) and (K,) are needed"
+            )
+        if not np.isin(self.visibility, (NOT_ANNOTATED, HIDDEN, VISIBLE)).all():
+            raise DataError("visibility must be 0, 1 or 2")
+        if not np.isfinite(self.points[self.visibility > 0]).all():
+            raise DataError("an annotated point is NaN or infinite")
+        self.points[self.visibility == NOT_ANNOTATED] = np.nan
+        if self.confidence is not None:
+            self.confidence = np.array(self.confidence, dtype=np.float64)
+            if self.confidence.shape != (count,):
+                raise DataError(f"{self.confidence.shape} confidences for {count} points")
+
+    @property
+    def annotated(self) -> np.ndarray:
+        """(K,) bool: which points are annotated, hidden ones included."""
+        return self.visibility > 0
+
+    @property
+    def labeled(self) -> bool:
+        """Whether any point is annotated."""
+        return bool(self.annotated.any())
+
+    def extent(self) -> Box | None:
+        """The box around the annotated points, or none if there are none."""
+        if not self.labeled:
+            return None
+        low = self.points[self.annotated].min(axis=0)
+        high = self.points[self.annotated].max(axis=0)
+        return (float(low[0]), float(low[1]), *(float(v) for v in high - low))  # type: ignore[return-value]
+
+    def reference_box(self) -> Box | None:
+        """The box that scores are measured by: the given one, else the points' extent."""
+        return self.box if self.box is not None else self.extent()
+
+
+@dataclass
+class Image:
+    """One image file, or one frame of a video.
+
+    Args:
+        path: path of the file, relative to the data set's root with ``/`` between folders, or
+            absolute.
+        width, height: size in pixels after EXIF rotation; none until somebody looked.
+        instances: what is annotated in it. None at all: the image is unlabelled.
+        boxes: boxes of objects without annotation, to crop unlabelled images by.
+        group: what a split must not tear apart (a species, a recording).
+        frame: index of the frame if ``path`` is a video.
+        id: the data set's own identifier.
+    """
+
+    path: str
+    width: int | None = None
+    height: int | None = None
+    instances: list[Instance] = field(default_factory=list)
+    boxes: list[Box] = field(default_factory=list)
+    group: str | None = None
+    frame: int | None = None
+    id: int | None = None
+
+    @property
+    def labeled(self) -> bool:
+        """Whether any instance has an annotated point."""
+        return any(instance.labeled for instance in self.instances)
+
+    def without_labels(self) -> Image:
+        """The same image with nothing annotated; boxes stay unless they came from the points."""
+        boxes = [i.box for i in self.instances if i.box is not None and not i.box_from_points]
+        return replace(self, instances=[], boxes=[*self.boxes, *boxes])
+
+
+@dataclass
+class Dataset:
+    """Images with one skeleton.
+
+    Args:
+        skeleton: what the points are; none only for plain folders of unlabelled images.
+        images: in a fixed order (splits are by position or group).
+        root: folder that relative paths start from.
+        name: what to call it in messages.
+        problems: what the reader noticed and survived, one line each.
+    """
+
+    skeleton: Skeleton | None
+    images: list[Image]
+    root: Path
+    name: str = "data"
+    problems: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.root = Path(self.root)
+        if self.skeleton is None and any(image.instances for image in self.images):
+            raise DataError(f"data set '{self.name}' has annotations but no skeleton")
+        for image in self.images:
+            for instance in image.instances:
+                if len(instance.visibility) != len(self.skeleton or ()):
+                    raise DataError(
+                        f"{len(instance.visibility)} points where the skeleton has "
+                        f"{len(self.skeleton or ())}",
+                        where=image.path,
+                    )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __iter__(self) -> Iterator[Image]:
+        return iter(self.images)
+
+    def __getitem__(self, index: int) -> Image:
+        return self.images[index]
+
+    @property
+    def labeled(self) -> list[Image]:
+        """The images in which any point is annotated."""
+        return [image for image in self.images if image.labeled]
+
+    @property
+    def unlabeled(self) -> list[Image]:
+        """The images in which no point is annotated."""
+        return [image for image in self.images if not image.labeled]
+
+    def subset(self, images: Iterable[Image], name: str | None = None) -> Dataset:
+        """The same skeleton and root with other images."""
+        return replace(self, images=list(images), name=name or self.name, problems=[])
+
+    def file(self, image: Image) -> Path:
+        """Where an image's file lies."""
+        path = Path(image.path)
+        return path if path.is_absolute() else self.root / path

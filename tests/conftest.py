@@ -1,0 +1,32 @@
+"""Where the real data lies: ``POINTILLIST_DATA`` and ``POINTILLIST_WEIGHTS``.
+
+Unset: tests that need them are skipped and say so. Set but missing: they fail.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+def _folder(variable: str) -> Path:
+    value = os.environ.get(variable)
+    if not value:
+        pytest.skip(f"{variable} is not set: it names the folder of real data that this test needs")
+    folder = Path(value)
+    assert folder.is_dir(), f"{variable} is set to {folder}, which is not a folder"
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of real data sets."""
+    return _folder("POINTILLIST_DATA")
+
+
+@pytest.fixture(scope="session")
+def weights() -> Path:
+    """The folder of ImageNet backbones."""
+    return _folder("POINTILLIST_WEIGHTS")
