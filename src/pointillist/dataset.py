@@ -37,6 +37,8 @@ class Instance:
         track: identity over the frames of a video.
         category: the kind of object, where a data set has several (a species, say).
         crowd: the box holds several objects; such an instance is never trained on.
+        absent: (K,) points of which a person decided that there is nothing to annotate; the
+            other ones that are not annotated are merely undecided.
         id: the annotation's own identifier.
 
     Raises:
@@ -54,6 +56,7 @@ class Instance:
     track: str | None = None
     category: str | None = None
     crowd: bool = False
+    absent: np.ndarray | None = None
     id: int | None = None
 
     def __post_init__(self) -> None:
@@ -74,6 +77,12 @@ class Instance:
             self.confidence = np.array(self.confidence, dtype=np.float64)
             if self.confidence.shape != (count,):
                 raise DataError(f"{self.confidence.shape} confidences for {count} points")
+        if self.absent is not None:
+            self.absent = np.array(self.absent, dtype=bool)
+            if self.absent.shape != (count,):
+                raise DataError(f"{self.absent.shape} marks of absence for {count} points")
+            if self.absent[self.visibility > 0].any():
+                raise DataError("a point is both annotated and marked absent")
 
     @property
     def annotated(self) -> np.ndarray:
