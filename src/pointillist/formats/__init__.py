@@ -17,7 +17,6 @@ from pointillist.formats.base import Format
 _MODULES = {
     "lsp": "lsp",
     "cub": "cub",
-    "mpii": "mpii",
     "coco": "coco",
     "folder": "folder",
 }
@@ -33,7 +32,8 @@ def get_format(name: str) -> Format:
     if name not in _MODULES:
         raise DataError(f"there is no format '{name}'", do=did_you_mean(name, _MODULES))
     module = import_module(f"pointillist.formats.{_MODULES[name]}")
-    return module.FORMAT  # type: ignore[no-any-return]
+    chosen: Format = module.FORMAT
+    return chosen
 
 
 def detect_format(path: str | Path) -> Format:
@@ -48,7 +48,7 @@ def detect_format(path: str | Path) -> Format:
     raise DataError(
         "this is no layout that pointillist knows",
         where=path,
-        do=f"Known are: {', '.join(_MODULES)}; name one with --format if it should be read as that.",
+        do=f"Known are: {', '.join(_MODULES)}; name one with --format to insist.",
     )
 
 

@@ -1,12 +1,21 @@
-"""What a format is: one on-disk layout, with a way in and, where there is one, a way out."""
+"""What a format is: one on-disk layout, with a way in and, where there is one, a way out.
+
+Beside it, what several layouts share: errors that say where, and points and boxes from numbers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from pointillist.dataset import Dataset
+import numpy as np
+
+from pointillist.dataset import NOT_ANNOTATED, VISIBLE, Box, Dataset, Instance
+from pointillist.errors import DataError
+from pointillist.skeleton import Skeleton
 
 
 @dataclass(frozen=True)
@@ -20,6 +29,8 @@ class Format:
         read: path -> Dataset, with points in this project's convention; raises DataError.
         write: (dataset, path) -> what could not be kept, one line each; none: read only.
         loses: what a round trip loses, in words, for docs/formats.md; empty: nothing.
+        own_images: whether ``write`` copies the images too, because the layout dictates where
+            they lie; otherwise the annotations say where they are.
     """
 
     name: str
@@ -28,3 +39,116 @@ class Format:
     read: Callable[[Path], Dataset]
     write: Callable[[Dataset, Path], list[str]] | None = None
     loses: str = ""
+    own_images: bool = False
+
+
+@contextlib.contextmanager
+def located(where: str | Path, row: int | str | None = None) -> Iterator[None]:
+    """Gives a DataError that says nothing of its place the file and row it arose in."""
+    try:
+        yield
+    except DataError as error:
+        if error.where is not None and error.row is not None:
+            raise
+        place = where if error.where is None else error.where
+        raise DataError(error.what, where=place, row=error.row or row, do=error.do) from None
+
+
+def summary(items: Sequence[object], what: str, limit: int = 3) -> str:
+    """``3 images have no file: a, b, c``; of a long list the count and the first few."""
+    shown = ", ".join(str(item) for item in items[:limit])
+    more = f" and {len(items) - limit} more" if len(items) > limit else ""
+    return f"{len(items)} {what}: {shown}{more}"
+
+
+def read_keypoints(values: Any, skeleton: Skeleton) -> tuple[np.ndarray, np.ndarray]:
+    """``[x, y, v] * K`` as COCO has it -> points (K, 2) and visibility (K,).
+
+    Raises:
+        DataError: not 3 K numbers, a v other than 0, 1, 2, or an annotated point that is NaN or
+            infinite.
+    """
+    numbers = read_numbers(values, "keypoints")
+    if numbers.size != 3 * len(skeleton):
+        raise DataError(
+            f"{numbers.size} numbers for keypoints; {len(skeleton)} keypoints need "
+            f"{3 * len(skeleton)} (x, y, v each)"
+        )
+    triples = numbers.reshape(-1, 3)
+    points, visibility = triples[:, :2], triples[:, 2]
+    odd = ~np.isin(visibility, (0, 1, 2))
+    if odd.any():
+        k = int(odd.argmax())
+        raise DataError(
+            f"keypoint '{skeleton.keypoints[k]}' has visibility {visibility[k]:g}; "
+            "known are 0 (not annotated), 1 (hidden) and 2 (visible)"
+        )
+    check_finite(points, visibility > 0, skeleton)
+    return points, visibility
+
+
+def check_finite(points: np.ndarray, annotated: np.ndarray, skeleton: Skeleton) -> None:
+    """Raises DataError, with the keypoint's name, if an annotated point is NaN or infinite."""
+    bad = annotated & ~np.isfinite(points).all(axis=1)
+    if bad.any():
+        k = int(bad.argmax())
+        x, y = points[k]
+        raise DataError(
+            f"keypoint '{skeleton.keypoints[k]}' is annotated at ({x:g}, {y:g}), which is no place"
+        )
+
+
+def read_numbers(values: Any, what: str) -> np.ndarray:
+    """A flat list of numbers -> (N,) float64; anything else is a DataError."""
+    try:
+        numbers = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError(f"'{what}' is not a list of numbers") from None
+    if numbers.ndim != 1:
+        raise DataError(f"'{what}' is not a flat list of numbers")
+    return numbers
+
+
+def read_box(values: Any, what: str = "bbox") -> Box:
+    """``[x, y, width, height]`` -> Box; four finite numbers or a DataError."""
+    numbers = read_numbers(values, what)
+    if numbers.size != 4 or not np.isfinite(numbers).all():
+        raise DataError(f"'{what}' must be four finite numbers: x, y, width, height")
+    x, y, width, height = (float(v) for v in numbers)
+    return (x, y, width, height)
+
+
+def with_box_from_points(instance: Instance) -> Instance:
+    """Gives an instance the extent of its points as its box, marked as such."""
+    instance.box = instance.extent()
+    instance.box_from_points = instance.box is not None
+    return instance
+
+
+def blank_instance(skeleton: Skeleton, box: Box | None = None) -> Instance:
+    """An instance of which no point is annotated."""
+    count = len(skeleton)
+    return Instance(np.full((count, 2), np.nan), np.full(count, NOT_ANNOTATED), box=box)
+
+
+def flags_to_visibility(flags: np.ndarray) -> np.ndarray:
+    """0/1 flags that say 'annotated' -> visibility, which then is 'visible' for all we know."""
+    return np.where(flags > 0, VISIBLE, NOT_ANNOTATED)
+
+
+def only_names(skeleton: Skeleton | None, names: Sequence[str], title: str) -> list[int]:
+    """Where a layout's fixed keypoints stand in a skeleton, in the layout's order.
+
+    Raises:
+        DataError: the skeleton does not have exactly these keypoints.
+    """
+    have = () if skeleton is None else skeleton.keypoints
+    if skeleton is None or set(have) != set(names):
+        missing = [name for name in names if name not in have] or "none"
+        extra = [name for name in have if name not in names] or "none"
+        raise DataError(
+            f"{title} holds exactly {len(names)} keypoints; this data set lacks {missing} and has "
+            f"besides {extra}",
+            do="Write it as COCO, which holds any skeleton.",
+        )
+    return [skeleton.index(name) for name in names]
