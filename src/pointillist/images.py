@@ -262,7 +262,7 @@ def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
 def _quieten(cv2: Any) -> None:
     """A broken file is reported once, by us; OpenCV's own lines would go to the terminal too."""
     if "OPENCV_LOG_LEVEL" not in os.environ:
-        cv2.setLogLevel(0)
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def _why_unreadable(path: str | Path, error: Exception | None) -> str:
