@@ -152,6 +152,7 @@ class Dataset:
         root: folder that relative paths start from.
         name: what to call it in messages.
         problems: what the reader noticed and survived, one line each.
+        videos: video files that belong to the data: unlabelled, training may sample frames from them.
     """
 
     skeleton: Skeleton | None
@@ -159,6 +160,7 @@ class Dataset:
     root: Path
     name: str = "data"
     problems: list[str] = field(default_factory=list)
+    videos: list[Path] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.root = Path(self.root)
