@@ -1,0 +1,434 @@
+"""COCO keypoints JSON: real files of six data sets, every extra key, every way to be broken."""
+
+from __future__ import annotations
+
+import copy
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny_data import assert_same_points, datasets, make_image
+
+from pointillist.dataset import HIDDEN, NOT_ANNOTATED, VISIBLE, Dataset, Image, Instance
+from pointillist.errors import DataError
+from pointillist.formats import open_dataset
+from pointillist.formats.coco import detect, read, write
+from pointillist.skeleton import COCO_PERSON_SIGMAS, Skeleton
+
+SKELETON = Skeleton(
+    ("nose", "left ear", "right ear"),
+    edges=((0, 1), (0, 2)),
+    flip_pairs=((1, 2),),
+    sigmas=(0.02, 0.03, 0.03),
+    name="seal",
+    head=(1, 2),
+    torso=(0, 2),
+)
+
+CONTENT: dict[str, Any] = {
+    "images": [
+        {"id": 7, "file_name": "a.png", "width": 8, "height": 6},
+        {"id": 9, "file_name": "b.png", "width": 8, "height": 6},
+    ],
+    "annotations": [
+        {
+            "id": 1,
+            "image_id": 9,
+            "category_id": 3,
+            "keypoints": [1, 2, 2, 3.5, 4.5, 1, 0, 0, 0],
+            "num_keypoints": 2,
+            "bbox": [0, 1, 5, 4],
+            "area": 12.5,
+            "iscrowd": 0,
+        }
+    ],
+    "categories": [
+        {
+            "id": 3,
+            "name": "seal",
+            "keypoints": ["nose", "left_ear", "right_ear"],
+            "skeleton": [[1, 2], [1, 3]],
+        }
+    ],
+}
+
+
+def save(folder: Path, content: Any) -> Path:
+    file = folder / "a.json"
+    file.write_text(json.dumps(content), encoding="utf-8")
+    return file
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """CONTENT with one entry (``annotations/0/bbox``) set, or removed with ``...``."""
+    content = copy.deepcopy(CONTENT)
+    *way, last = (int(key) if key.isdigit() else key for key in path.split("/"))
+    place: Any = content
+    for key in way:
+        place = place[key]
+    if value is ...:
+        del place[last]
+    elif isinstance(place, list) and last == len(place):
+        place.append(value)
+    else:
+        place[last] = value
+    return content
+
+
+def test_reads_points_visibility_box_and_ids(tmp_path: Path) -> None:
+    dataset = read(save(tmp_path, CONTENT))
+    assert [(i.id, i.path, i.width, i.height) for i in dataset] == [
+        (7, "a.png", 8, 6),
+        (9, "b.png", 8, 6),
+    ]
+    assert not dataset[0].labeled
+    (instance,) = dataset[1].instances
+    np.testing.assert_array_equal(instance.points[:2], [[1, 2], [3.5, 4.5]])
+    assert np.isnan(instance.points[2]).all()
+    assert list(instance.visibility) == [VISIBLE, HIDDEN, NOT_ANNOTATED]
+    assert instance.box == (0, 1, 5, 4)
+    assert (instance.area, instance.id, instance.category) == (12.5, 1, None)
+    assert dataset.skeleton == Skeleton(
+        ("nose", "left_ear", "right_ear"), edges=((0, 1), (0, 2)), flip_pairs=((1, 2),), name="seal"
+    )
+
+
+def test_edges_count_from_zero_where_a_zero_appears(tmp_path: Path) -> None:
+    content = changed("categories/0/skeleton", [[0, 1], [1, 2]])
+    assert read(save(tmp_path, content)).skeleton.edges == ((0, 1), (1, 2))
+
+
+def test_flip_pairs_and_spans_are_names_or_numbers_and_an_empty_list_means_none(
+    tmp_path: Path,
+) -> None:
+    content = changed("categories/0/flip_pairs", [["right_ear", "nose"]])
+    content["categories"][0] |= {"head": [0, 2], "torso": ["nose", "left_ear"]}
+    skeleton = read(save(tmp_path, content)).skeleton
+    assert skeleton.flip_pairs == ((2, 0),)
+    assert (skeleton.head, skeleton.torso) == ((0, 2), (0, 1))
+    content = changed("categories/0/flip_pairs", [])
+    assert read(save(tmp_path, content)).skeleton.flip_pairs == ()
+
+
+def test_categories_with_the_same_keypoints_are_kept_by_name(tmp_path: Path) -> None:
+    content = changed("categories/1", {**CONTENT["categories"][0], "id": 4, "name": "otter"})
+    content = copy.deepcopy(content)
+    content["annotations"].append({**CONTENT["annotations"][0], "id": 2, "category_id": 4})
+    dataset = read(save(tmp_path, content))
+    assert dataset.skeleton.name == "object"
+    assert [i.category for i in dataset[1].instances] == ["seal", "otter"]
+
+
+def test_annotations_of_categories_without_keypoints_are_left_out_and_counted(
+    tmp_path: Path,
+) -> None:
+    content = changed("categories/1", {"id": 5, "name": "boat"})
+    content["annotations"].append({"id": 2, "image_id": 7, "category_id": 5, "bbox": [0, 0, 1, 1]})
+    dataset = read(save(tmp_path, content))
+    assert not dataset[0].instances
+    assert dataset.problems[-1] == (
+        "1 annotations of category 'boat' were left out: it has no keypoints"
+    )
+
+
+def test_crowds_boxes_without_points_and_boxes_of_no_area(tmp_path: Path) -> None:
+    content = changed("annotations/0/iscrowd", 1)
+    content["annotations"].append(
+        {"id": 2, "image_id": 7, "category_id": 3, "bbox": [1, 1, 2, 2], "num_keypoints": 0}
+    )
+    content["annotations"].append({**CONTENT["annotations"][0], "id": 3, "bbox": [0, 0, 0, 4]})
+    dataset = read(save(tmp_path, content))
+    (only_box,) = dataset[0].instances
+    crowd, flat = dataset[1].instances
+    assert only_box.box == (1, 1, 2, 2)
+    assert not only_box.labeled
+    assert crowd.crowd
+    # The extent of (1, 2) and (3.5, 4.5) takes the place of the box.
+    assert (flat.box, flat.box_from_points) == ((1, 2, 2.5, 2.5), True)
+    assert "annotations with a box of no area" in dataset.problems[-1]
+
+
+def test_several_objects_without_boxes_are_mentioned(tmp_path: Path) -> None:
+    content = changed("annotations/0/bbox", ...)
+    content["annotations"].append({**content["annotations"][0], "id": 2})
+    dataset = read(save(tmp_path, content))
+    assert [i.box for i in dataset[1].instances] == [None, None]
+    assert "1 images with several objects of which some have no box: b.png" in dataset.problems
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("images", [], "there are no images in this file"),
+        ("images", "x", "'images' is not a list of objects"),
+        ("images/1/id", 7, r"images\[1\]: two images have the id 7"),
+        ("images/1/id", "7", r"images\[1\]: 'id' is not a whole number but '7'"),
+        ("images/1/file_name", ..., r"images\[1\]: image 9 has no 'file_name'"),
+        ("images/1/boxes", [[1, 2, 3]], r"images\[1\]: 'boxes' must be four finite numbers"),
+        ("annotations/0/image_id", 8, "annotation 1: there is no image with the id 8"),
+        ("annotations/0/category_id", 1, "annotation 1: there is no category with the id 1"),
+        ("annotations/0/id", ..., None),
+        (
+            "annotations/0/keypoints",
+            [1, 2, 2],
+            r"annotation 1: 3 numbers for keypoints; 3 keypoints need 9",
+        ),
+        (
+            "annotations/0/keypoints/4",
+            float("nan"),
+            r"annotation 1: keypoint 'left_ear' is annotated at \(3.5, nan\)",
+        ),
+        (
+            "annotations/0/keypoints/0",
+            float("inf"),
+            r"annotation 1: keypoint 'nose' is annotated at \(inf, 2\)",
+        ),
+        ("annotations/0/keypoints/2", 3, "annotation 1: keypoint 'nose' has visibility 3"),
+        ("annotations/0/keypoints/2", "v", "annotation 1: 'keypoints' is not a list of numbers"),
+        ("annotations/0/bbox", [0, 0, float("inf"), 1], "annotation 1: 'bbox' must be four"),
+        ("annotations/0/keypoint_scores", [1], "annotation 1: 1 keypoint_scores for 3"),
+        ("annotations/0/absent", ["tail"], "annotation 1: there is no keypoint 'tail'"),
+        ("annotations/0/absent", ["nose"], "annotation 1: a point is both annotated and"),
+        ("annotations/1", CONTENT["annotations"][0], "annotation 1: two annotations have this id"),
+        ("categories", {}, "'categories' is not a list of objects"),
+        ("categories/0/id", ..., r"categories\[0\]: the category has no 'id' number"),
+        ("categories/1", {"id": 3}, "two categories have the id 3"),
+        ("categories/1", {"id": 4, "name": "fox", "keypoints": ["tail"]}, "'seal' and 'fox' have"),
+        ("categories/0/skeleton", [[1, 4]], r"category 'seal': .* outside the skeleton's 3"),
+        ("categories/0/skeleton", [1], "category 'seal': 'skeleton' holds 1, which is no pair"),
+        ("categories/0/flip_pairs", [[1, 3]], "category 'seal': 'flip_pairs' holds 3, but"),
+        ("categories/0/flip_pairs", [["nose", "ear"]], "names an unknown keypoint 'ear'"),
+        ("categories/0/sigmas", [0.1], "category 'seal': 1 sigmas for 3 keypoints"),
+        ("categories/0/keypoints", ["a", "a", "b"], "category 'seal': keypoint 'a' is named twice"),
+        ("categories/0/keypoints", [1, 2, 3], "category 'seal': 'keypoints' is not a list of"),
+    ],
+)
+def test_broken_content_is_one_clear_line(
+    tmp_path: Path, path: str, value: Any, message: str | None
+) -> None:
+    file = save(tmp_path, changed(path, value))
+    if message is None:
+        assert len(read(file)) == 2
+        return
+    with pytest.raises(DataError, match=message) as caught:
+        read(file)
+    assert str(caught.value).startswith(str(file))
+    assert "\n" not in str(caught.value)
+
+
+def test_unannotated_points_may_hold_anything(tmp_path: Path) -> None:
+    file = save(tmp_path, changed("annotations/0/keypoints/6", float("nan")))
+    assert read(file)[1].labeled
+
+
+def test_broken_json_names_the_line(tmp_path: Path) -> None:
+    file = tmp_path / "a.json"
+    file.write_text('{"images": [\n  {"id": 1,}\n]}', encoding="utf-8")
+    with pytest.raises(DataError, match=r"a\.json, row 2: this is not valid JSON"):
+        open_dataset(file)
+
+
+def test_results_are_told_from_annotations(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"this is a list.*If these are predictions"):
+        open_dataset(save(tmp_path, [{"image_id": 1}]))
+
+
+def test_a_folder_with_one_annotation_file_is_opened_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "annotations").mkdir()
+    save(tmp_path / "annotations", CONTENT)
+    (tmp_path / "settings.json").write_text('{"model": 1}', encoding="utf-8")
+    assert detect(tmp_path)
+    assert len(open_dataset(tmp_path)) == 2
+    (tmp_path / "annotations" / "b.json").write_text(json.dumps(CONTENT), encoding="utf-8")
+    with pytest.raises(DataError, match=r"annotations/a\.json, annotations/b\.json"):
+        open_dataset(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("json_at", "images_at"),
+    [
+        (".", "."),
+        (".", "images"),
+        ("annotations", "images"),
+        ("annotations", "val2017"),
+        ("annotations", "images/train"),
+        ("annotations", "data"),
+    ],
+)
+def test_images_are_found_in_the_usual_places(tmp_path: Path, json_at: str, images_at: str) -> None:
+    make_image(tmp_path / images_at / "sub" / "b.png")
+    (tmp_path / json_at).mkdir(exist_ok=True)
+    content = changed("images/1/file_name", "sub\\b.png")  # as written on Windows
+    dataset = read(save(tmp_path / json_at, content))
+    assert dataset.file(dataset[1]).is_file()
+    assert dataset.problems == []
+
+
+def test_missing_images_say_where_was_looked(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (problem,) = read(save(tmp_path, CONTENT)).problems
+    assert "no image was found (such as a.png)" in problem
+    assert str(tmp_path / "images") in problem
+
+
+def test_writes_everything_the_data_model_has(tmp_path: Path) -> None:
+    full = Instance(
+        np.array([[1.25, 2], [3, 4], [np.nan, np.nan]]),
+        np.array([VISIBLE, HIDDEN, NOT_ANNOTATED]),
+        box=(0.5, 1, 5, 4),
+        box_from_points=True,
+        head_box=(1, 1, 2, 3),
+        area=7.5,
+        confidence=np.array([0.5, 0.25, 0.125]),
+        score=0.75,
+        track="anna",
+        category="harbour seal",
+        crowd=True,
+        absent=np.array([False, False, True]),
+        id=41,
+    )
+    images = [
+        Image("a.png", 8, 6, [full], id=3, group="june"),
+        Image("film.mp4", boxes=[(1, 2, 3, 4)], frame=12, id=5),
+    ]
+    assert write(Dataset(SKELETON, images, root=tmp_path), tmp_path / "out.json") == []
+    again = read(tmp_path / "out.json")
+    assert again.skeleton == SKELETON
+    assert [(i.path, i.id, i.group, i.frame, i.boxes, i.width) for i in again] == [
+        ("a.png", 3, "june", None, [], 8),
+        ("film.mp4", 5, None, 12, [(1, 2, 3, 4)], None),
+    ]
+    (instance,) = again[0].instances
+    assert_same_points(full, instance, within=0)
+    for name in ("box", "box_from_points", "head_box", "area", "score", "track", "category"):
+        assert getattr(instance, name) == getattr(full, name), name
+    assert (instance.crowd, instance.id) == (True, 41)
+    np.testing.assert_array_equal(instance.absent, full.absent)
+    np.testing.assert_array_equal(instance.confidence, full.confidence)
+
+
+def test_written_files_keep_to_what_coco_tools_expect(tmp_path: Path) -> None:
+    instance = Instance(np.array([[1, 2], [3, 4], [9, 9]]), np.array([2, 1, 0]), box=(0, 1, 5, 4))
+    write(Dataset(SKELETON, [Image("a.png", 8, 6, [instance])], root=tmp_path), tmp_path)
+    content = json.loads((tmp_path / "annotations.json").read_text(encoding="utf-8"))
+    assert content["images"] == [{"id": 1, "file_name": "a.png", "width": 8, "height": 6}]
+    assert content["annotations"] == [
+        {
+            "id": 1,
+            "image_id": 1,
+            "category_id": 1,
+            "keypoints": [1, 2, 2, 3, 4, 1, 0, 0, 0],
+            "num_keypoints": 2,
+            "iscrowd": 0,
+            "bbox": [0, 1, 5, 4],
+            "area": 20,
+        }
+    ]
+    (category,) = content["categories"]
+    assert category["skeleton"] == [[1, 2], [1, 3]]
+    assert category["flip_pairs"] == [["left ear", "right ear"]]
+
+
+def test_a_data_set_without_skeleton_is_written_and_read(tmp_path: Path) -> None:
+    make_image(tmp_path / "a.png")
+    write(Dataset(None, [Image("a.png")], root=tmp_path), tmp_path / "out.json")
+    again = read(tmp_path / "out.json")
+    assert again.skeleton is None
+    assert [image.path for image in again] == ["a.png"]
+
+
+def test_repeated_image_ids_are_numbered_anew(tmp_path: Path) -> None:
+    images = [Image("a.png", id=4), Image("b.png", id=4)]
+    notes = write(Dataset(SKELETON, images, root=tmp_path), tmp_path / "out.json")
+    assert notes == ["image ids repeated, so the images were numbered anew"]
+    assert [image.id for image in read(tmp_path / "out.json")] == [1, 2]
+
+
+@pytest.mark.parametrize("out", ["a.json", "deep/er/a.json", "../beside/a.json"])
+def test_images_are_found_from_wherever_the_file_is_written(tmp_path: Path, out: str) -> None:
+    root = tmp_path / "project"
+    make_image(root / "pictures" / "a.png")
+    source = Dataset(SKELETON, [Image("pictures/a.png")], root=root)
+    write(source, root / out)
+    dataset = read(root / out)
+    assert not Path(dataset[0].path).is_absolute()
+    assert dataset.file(dataset[0]).resolve() == (root / "pictures" / "a.png").resolve()
+
+
+def test_images_are_found_through_a_symbolic_link(tmp_path: Path) -> None:
+    make_image(tmp_path / "real" / "deep" / "a.png")
+    (tmp_path / "real" / "out").mkdir()
+    try:
+        (tmp_path / "link").symlink_to(tmp_path / "real" / "out", target_is_directory=True)
+    except OSError:
+        return  # Windows without the right to make links: nothing to get wrong
+    source = Dataset(SKELETON, [Image("a.png")], root=tmp_path / "real" / "deep")
+    write(source, tmp_path / "link" / "a.json")
+    dataset = read(tmp_path / "link" / "a.json")
+    assert dataset.file(dataset[0]).is_file()
+
+
+@given(st.data())
+def test_round_trip_keeps_points_boxes_and_order(data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        dataset = data.draw(datasets(Path(folder), SKELETON))
+        write(dataset, Path(folder) / "out.json")
+        again = read(Path(folder) / "out.json")
+    assert again.skeleton == SKELETON
+    assert [i.path for i in again] == [i.path for i in dataset]
+    for ours, theirs in zip(dataset, again, strict=True):
+        assert len(ours.instances) == len(theirs.instances)
+        for a, b in zip(ours.instances, theirs.instances, strict=True):
+            assert_same_points(a, b, within=1e-3)
+            assert (a.visibility == b.visibility).all()
+            assert b.box == pytest.approx(a.box, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "images", "instances", "keypoints", "pairs", "first_edge"),
+    [
+        ("coco/test_coco.json", 4, 14, 17, 8, (15, 13)),
+        ("atrw/test_atrw.json", 2, 2, 15, 6, (0, 2)),
+        ("ap10k/test_ap10k.json", 2, 2, 17, 7, (0, 1)),
+        ("animalpose/test_animalpose.json", 2, 2, 20, 8, (0, 1)),
+        ("horse10/test_horse10.json", 3, 3, 22, 0, None),
+        ("macaque/test_macaque.json", 2, 2, 17, 8, (15, 13)),
+    ],
+)
+def test_real_files_open(
+    data: Path,
+    name: str,
+    images: int,
+    instances: int,
+    keypoints: int,
+    pairs: int,
+    first_edge: tuple[int, int] | None,
+) -> None:
+    dataset = open_dataset(data / "coco_style" / name)
+    assert dataset.problems == []
+    assert len(dataset) == images
+    assert sum(len(image.instances) for image in dataset) == instances
+    assert len(dataset.skeleton) == keypoints
+    assert len(dataset.skeleton.flip_pairs) == pairs
+    assert (dataset.skeleton.edges or [None])[0] == first_edge
+    assert all(dataset.file(image).is_file() for image in dataset)
+
+
+def test_real_coco_people_have_their_sigmas(data: Path) -> None:
+    dataset = open_dataset(data / "coco_style" / "coco" / "test_coco.json")
+    assert dataset.skeleton.sigmas == COCO_PERSON_SIGMAS
+    assert dataset.skeleton.torso == (6, 11)
+    first = dataset[0].instances[0]
+    # As the file has it: "keypoints": [367, 81, 2, 374, 73, 2, ...].
+    np.testing.assert_array_equal(first.points[:2], [[367, 81], [374, 73]])
+    assert first.box == (280.79, 44.73, 218.7, 346.68)
+
+
+def test_real_species_are_kept(data: Path) -> None:
+    dataset = open_dataset(data / "coco_style" / "ap10k" / "test_ap10k.json")
+    assert [image.instances[0].category for image in dataset] == ["jaguar", "antelope"]
