@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_data import assert_same_points, datasets, make_image
 
@@ -373,6 +373,7 @@ def test_images_are_found_through_a_symbolic_link(tmp_path: Path) -> None:
     assert dataset.file(dataset[0]).is_file()
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_round_trip_keeps_points_boxes_and_order(data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:
