@@ -1,0 +1,249 @@
+"""Training from the page: one round at a time, each a process of its own.
+
+A round is ``pointillist train`` on the project's annotations, then ``pointillist predict`` on all
+its images. Both run as child processes: the page stays quick, a crash there is no crash here, and
+stopping is what Ctrl-C in a terminal is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from pointillist.errors import DataError, PointillistError
+from pointillist.files import read_json, write_json
+from pointillist.web.predictions import PREDICTIONS
+from pointillist.web.project import Project
+from pointillist.web.start import RUNS
+
+ROUNDS = "rounds.json"
+
+#: How a process of pointillist is started.
+POINTILLIST = (sys.executable, "-m", "pointillist")
+
+#: Exit code of a training that was stopped on request and can be resumed.
+STOPPED = 130
+
+#: Lines of a failed process's output that are shown.
+LAST_LINES = 12
+
+
+class Rounds:
+    """The project's rounds of training.
+
+    Args:
+        project: what is trained on.
+        command: how pointillist is started.
+    """
+
+    def __init__(self, project: Project, command: Sequence[str] = POINTILLIST) -> None:
+        self._project = project
+        self._command = tuple(command)
+        self._file = project.folder / ROUNDS
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread: threading.Thread | None = None
+        self._asked_to_stop = False
+        self._work = ""
+        self.rounds: list[dict[str, Any]] = read_json(self._file) if self._file.exists() else []
+        for entry in self.rounds:
+            if entry["state"] in ("training", "predicting"):
+                entry["state"] = "stopped"
+
+    @property
+    def busy(self) -> bool:
+        """Whether a training or a prediction is running."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def status(self) -> dict[str, Any]:
+        """What the page shows: all rounds, the work in hand (``training``, ``predicting``, or
+        empty), and the steps and losses of the latest round are for :func:`curves`."""
+        return {"busy": self.busy, "work": self._work if self.busy else "", "rounds": self.rounds}
+
+    def start(self, minutes: float | None = None) -> None:
+        """Starts a new round on what is labelled.
+
+        Args:
+            minutes: longest training; none: as long as the defaults say.
+
+        Raises:
+            DataError: nothing is labelled, or a round is running.
+        """
+        labeled = self._project.dataset.labeled
+        if not labeled:
+            raise DataError("nothing is labelled yet", do="Label a few images first.")
+        name = f"round-{self._free_number():03d}"
+        entry = {
+            "name": name,
+            "started": _now(),
+            "images": len(labeled),
+            "instances": sum(i.labeled for image in labeled for i in image.instances),
+            "state": "training",
+        }
+        arguments = ["train", str(self._project.annotations), "-o", str(self._folder(name))]
+        if minutes is not None:
+            arguments += ["--max-minutes", f"{minutes:g}"]
+        with self._lock:
+            self._refuse_if_busy()
+            self._project.fold()
+            self.rounds.append(entry)
+            self._begin(entry, [arguments, self._predict(self._folder(name))])
+
+    def resume(self) -> None:
+        """Continues the latest round, if that was stopped.
+
+        Raises:
+            DataError: there is none to continue, or a round is running.
+        """
+        with self._lock:
+            self._refuse_if_busy()
+            if not self.rounds or self.rounds[-1]["state"] not in ("stopped", "failed"):
+                raise DataError("there is no stopped training to continue")
+            entry = self.rounds[-1]
+            folder = self._folder(entry["name"])
+            entry.pop("reason", None)
+            self._begin(entry, [["train", "--resume", "-o", str(folder)], self._predict(folder)])
+
+    def predict(self, run: Path) -> None:
+        """Predicts all images with a run that was trained elsewhere."""
+        with self._lock:
+            self._refuse_if_busy()
+            entry = {"name": str(run), "started": _now(), "images": None, "state": "predicting"}
+            self._begin(entry, [self._predict(run)])
+
+    def stop(self) -> None:
+        """Asks the running process to stop, as Ctrl-C does; it saves what it has."""
+        self._asked_to_stop = True
+        process = self._process
+        if process is not None and process.poll() is None:
+            if sys.platform == "win32":
+                process.send_signal(signal.CTRL_BREAK_EVENT)
+            else:
+                process.send_signal(signal.SIGINT)
+
+    def close(self, patience: float = 60.0) -> None:
+        """Stops what is running and waits for it.
+
+        Args:
+            patience: seconds after which the process is ended whatever it does.
+        """
+        if self._thread is None:
+            return
+        self.stop()
+        self._thread.join(patience)
+        if self._thread.is_alive() and self._process is not None:
+            self._process.kill()
+            self._thread.join()
+
+    def curves(self, name: str) -> list[dict[str, float]]:
+        """Losses and validation scores of a round as they are in its ``metrics.csv`` now.
+
+        Returns:
+            one dictionary per row, of the columns that have a number there.
+        """
+        if name not in {entry["name"] for entry in self.rounds}:
+            raise KeyError(name)
+        return read_curves(self._folder(name) / "metrics.csv")
+
+    def _folder(self, name: str) -> Path:
+        return self._project.folder / RUNS / name
+
+    def _free_number(self) -> int:
+        number = len(self.rounds) + 1
+        while self._folder(f"round-{number:03d}").exists():
+            number += 1
+        return number
+
+    def _predict(self, run: Path) -> list[str]:
+        # Through a temporary name of its own: the page never reads half a file.
+        out = self._project.folder / PREDICTIONS
+        return ["predict", str(run), str(self._project.annotations), "-o", str(out)]
+
+    def _refuse_if_busy(self) -> None:
+        if self.busy:
+            raise DataError("a training is running already", do="Stop it first.")
+
+    def _begin(self, entry: dict[str, Any], steps: list[list[str]]) -> None:
+        self._asked_to_stop = False
+        self._work = steps[0][0]
+        self._thread = threading.Thread(target=self._work_off, args=(entry, steps), daemon=True)
+        self._thread.start()
+
+    def _work_off(self, entry: dict[str, Any], steps: list[list[str]]) -> None:
+        try:
+            for arguments in steps:
+                self._work = arguments[0]
+                entry["state"] = "training" if arguments[0] == "train" else "predicting"
+                self._save()
+                code, output = self._run(arguments)
+                if code != 0 or self._asked_to_stop:
+                    stopped = self._asked_to_stop or code == STOPPED
+                    entry["state"] = "stopped" if stopped else "failed"
+                    if not stopped:
+                        entry["reason"] = output or f"the process ended with code {code}"
+                    return
+            entry["state"] = "finished"
+        except (OSError, PointillistError) as error:
+            entry["state"], entry["reason"] = "failed", str(error)
+        finally:
+            entry["ended"] = _now()
+            with contextlib.suppress(OSError):
+                self._save()
+
+    def _run(self, arguments: list[str]) -> tuple[int, str]:
+        log = self._project.folder / RUNS / f"{arguments[0]}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        if sys.platform == "win32":
+            flags = subprocess.CREATE_NEW_PROCESS_GROUP
+        else:
+            flags = 0
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [*self._command, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "TERM": "dumb"},
+                creationflags=flags,
+                # Ctrl-C in the server's terminal is for the server: it then stops the training.
+                start_new_session=sys.platform != "win32",
+            )
+            if self._asked_to_stop:
+                self.stop()
+            code = self._process.wait()
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return code, "\n".join(lines[-LAST_LINES:])
+
+    def _save(self) -> None:
+        write_json(self._file, self.rounds, indent=1)
+
+
+def read_curves(file: Path) -> list[dict[str, float]]:
+    """The numbers of a ``metrics.csv`` that may be growing: a half-written last row is left out."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError:
+        return []
+    if not text.endswith("\n"):
+        text = text[: text.rfind("\n") + 1]
+    rows = []
+    for row in csv.DictReader(text.splitlines()):
+        numbers = {}
+        for key, value in row.items():
+            with contextlib.suppress(ValueError, TypeError):
+                numbers[key] = float(value)
+        rows.append({key: value for key, value in numbers.items() if value == value})
+    return rows
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")

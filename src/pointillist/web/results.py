@@ -1,0 +1,97 @@
+"""What the Results tab shows: scores per keypoint, the curve over rounds, the worst errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pointillist.dataset import Dataset, Image
+from pointillist.errors import DataError
+from pointillist.formats import open_dataset
+from pointillist.web.jobs import read_curves
+from pointillist.web.project import Key, keys_of
+from pointillist.web.session import Session
+from pointillist.web.start import RUNS
+
+#: Column of ``metrics.csv`` that the curve over rounds shows.
+VALIDATION = "val/pck@0.1"
+
+#: Images in the gallery of worst errors.
+WORST = 24
+
+
+def results_of(session: Session) -> dict[str, Any]:
+    """Everything the tab shows, as JSON."""
+    trained_on = _trained_on(session)
+    project = session.project
+    session.overview()
+    keys = dict(
+        zip((i.id for i in project.dataset), keys_of(project.dataset.root, project.dataset),
+            strict=True)
+    )  # fmt: skip
+    compared = [
+        image
+        for image in project.dataset
+        if image.labeled and image.id is not None and session.predictions.of(image.id)
+    ]
+    fresh = [image for image in compared if keys[image.id] not in trained_on]
+    return {
+        "rounds": [
+            {**entry, "score": _best(session, entry["name"])} for entry in session.rounds.rounds
+        ],
+        "new": _scores(session, fresh),
+        "trained": _scores(session, [i for i in compared if keys[i.id] in trained_on]),
+        "worst": _worst(session, compared, {image.id for image in fresh}),
+    }
+
+
+def _trained_on(session: Session) -> set[Key]:
+    """The images whose labels the latest finished round learned from."""
+    for entry in reversed(session.rounds.rounds):
+        if entry["state"] == "finished":
+            file = session.project.folder / RUNS / entry["name"] / "split" / "labeled.json"
+            try:
+                labeled = open_dataset(file, "coco")
+            except DataError:
+                return set()
+            return set(keys_of(labeled.root, labeled))
+    return set()
+
+
+def _best(session: Session, name: str) -> float | None:
+    rows = read_curves(session.project.folder / RUNS / name / "metrics.csv")
+    return max((row[VALIDATION] for row in rows if VALIDATION in row), default=None)
+
+
+def _scores(session: Session, images: list[Image]) -> dict[str, Any] | None:
+    """PCK@0.1 and pixel error, overall and per keypoint; none where there is nothing to score."""
+    from pointillist.metrics import score
+
+    if not images:
+        return None
+    truth = session.project.dataset.subset(images)
+    guesses = [
+        Image(i.path, i.width, i.height, session.predictions.of(i.id or 0), frame=i.frame)
+        for i in images
+    ]
+    try:
+        scores = score(
+            truth,
+            Dataset(truth.skeleton, guesses, truth.root),
+            alphas=(0.1,),
+            which=("pck", "pixel"),
+        )
+    except DataError as error:
+        return {"images": len(images), "reason": str(error)}
+    return {"images": len(images), "scores": scores}
+
+
+def _worst(session: Session, images: list[Image], fresh: set[int | None]) -> list[dict[str, Any]]:
+    rows = {row[0]: row for row in session.overview()["rows"]}
+    ranked = sorted(
+        (image for image in images if rows[image.id][5] is not None),
+        key=lambda image: -rows[image.id][5],
+    )
+    return [
+        {"id": image.id, "error": rows[image.id][5], "new": image.id in fresh}
+        for image in ranked[:WORST]
+    ]
