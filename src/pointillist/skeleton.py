@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -128,6 +128,42 @@ def find_flip_pairs(names: Sequence[str]) -> tuple[tuple[int, int], ...]:
         if partner is not None:
             pairs.append((i, partner))
     return tuple(pairs)
+
+
+def with_flip_pairs(skeleton: Skeleton, pairs: Sequence[tuple[str, str]]) -> Skeleton:
+    """The skeleton with these left-right pairs of names instead of its own.
+
+    Raises:
+        DataError: a name is not known, or is in two pairs or twice in one.
+    """
+    index = [(skeleton.index(left), skeleton.index(right)) for left, right in pairs]
+    return replace(skeleton, flip_pairs=tuple(index))
+
+
+def doubtful_sides(skeleton: Skeleton) -> list[str]:
+    """Keypoints in no left-right pair whose names look as if they had a side.
+
+    That is a word ``left``, ``right``, ``l`` or ``r`` without its partner, or such a letter before
+    another one, as in ``paw1LH`` and ``paw4RH``.
+    """
+    paired = {k for pair in skeleton.flip_pairs for k in pair}
+    return [
+        name
+        for k, name in enumerate(skeleton.keypoints)
+        if k not in paired
+        and any(re.fullmatch(r"(?i:left|right|l|r)|[LR][A-Z]", w) for w in _split_name(name))
+    ]
+
+
+def side_problems(skeleton: Skeleton) -> list[str]:
+    """A line on the keypoints of :func:`doubtful_sides`, if there are any."""
+    doubtful = doubtful_sides(skeleton)
+    if not doubtful:
+        return []
+    return [
+        f"no left-right partner was found by name for {', '.join(doubtful)}: "
+        "a mirror image leaves them as they are; name their pairs if they have sides"
+    ]
 
 
 def _split_name(name: str) -> list[str]:
