@@ -1,0 +1,197 @@
+"""Every option of a training, with units and ranges; YAML in and out; ``--set a.b=c``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pointillist.augment import ViewOptions
+from pointillist.errors import ConfigError, did_you_mean
+from pointillist.files import write_text
+from pointillist.models.options import ModelOptions
+
+
+class _Options(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class InputOptions(_Options):
+    """What the network sees, and what it answers with."""
+
+    width: int = Field(128, ge=32, description="of the network's input, pixels")
+    height: int = Field(128, ge=32, description="of the network's input, pixels")
+    margin: float = Field(1.5, ge=1, description="a box is enlarged by this factor")
+    sigma: float = Field(1.5, gt=0, description="of the Gaussians, heatmap pixels")
+    decoding: Literal["argmax", "quarter", "dark"] = "dark"
+
+
+class TrainingOptions(_Options):
+    """How long, how fast and on what to train."""
+
+    max_steps: int = Field(6000, ge=1, description="optimiser steps")
+    max_minutes: float | None = Field(None, gt=0, description="wall time, if that ends first")
+    labeled_per_step: int = Field(16, ge=1, description="labelled crops a step, per device")
+    unlabeled_per_step: int = Field(16, ge=0, description="unlabelled crops a step, per device")
+    optimizer: Literal["adamw", "adam"] = "adamw"
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(0.01, ge=0)
+    schedule: Literal["cosine", "constant"] = "cosine"
+    warmup_steps: int = Field(100, ge=0)
+    gradient_clip: float | None = Field(None, gt=0, description="largest norm of the gradient")
+    precision: Literal["auto", "32", "bf16", "fp16"] = Field(
+        "auto", description="auto: bf16 where it pays for the chosen network and device"
+    )
+    compile: bool = Field(False, description="torch.compile the network")
+    ema_decay: float = Field(0.999, ge=0, lt=1, description="of the averaged weights; 0: off")
+    validate_every: int = Field(500, ge=1, description="steps")
+    patience: int = Field(0, ge=0, description="validations without progress before it stops")
+    accelerator: str = "auto"
+    devices: int = Field(1, ge=1, description="GPUs or CPU processes on each machine")
+    nodes: int = Field(1, ge=1, description="machines")
+    workers: int = Field(2, ge=0, description="processes that decode, where nothing is cached")
+    cache: Literal["auto", "memory", "disk", "none"] = "auto"
+    cache_gib: float = Field(2.0, gt=0, description="largest cache of crops in memory")
+    seed: int = Field(0, ge=0)
+
+
+class Config(_Options):
+    """Everything that defines a training, apart from the data."""
+
+    method: str = "supervised"
+    method_options: dict[str, Any] = Field(default_factory=dict)
+    input: InputOptions = Field(default_factory=InputOptions)
+    model: ModelOptions = Field(default_factory=ModelOptions)
+    views: ViewOptions = Field(default_factory=ViewOptions)
+    training: TrainingOptions = Field(default_factory=TrainingOptions)
+
+    def save(self, path: Path) -> None:
+        """Writes YAML."""
+        text = yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        write_text(path, text)
+
+
+#: What each preset says other than the defaults.
+PRESETS: dict[str, dict[str, Any]] = {
+    "cpu": {
+        "model": {"backbone": "mobilenetv3_small_100", "pretrained": True},
+        "training": {"max_steps": 3000, "precision": "auto"},
+    },
+    "gpu": {
+        "model": {"backbone": "hrnet_w32", "pretrained": True},
+        "input": {"width": 256, "height": 256, "sigma": 2.0},
+        "training": {
+            "max_steps": 20000,
+            "labeled_per_step": 32,
+            "unlabeled_per_step": 32,
+            "compile": True,
+            "workers": 8,
+        },
+    },
+    # HRNet-W32, 256 px, 64x64 heatmaps, Adam 1e-4 (Moskvyak et al., ICLR 2021, section 4.2).
+    "paper": {
+        "model": {"backbone": "hrnet_w32", "pretrained": True},
+        "input": {"width": 256, "height": 256, "sigma": 2.0, "decoding": "quarter"},
+        "training": {
+            "optimizer": "adam",
+            "learning_rate": 1e-4,
+            "weight_decay": 0.0,
+            "schedule": "constant",
+            "warmup_steps": 0,
+            "ema_decay": 0.0,
+            "max_steps": 50000,
+            "patience": 10,
+            "workers": 8,
+        },
+    },
+}
+
+
+def make_config(
+    *, preset: str | None = None, file: Path | None = None, sets: Sequence[str] = (),
+    values: dict[str, Any] | None = None,
+) -> Config:  # fmt: skip
+    """Defaults, then the preset, then a YAML file, then values, then ``a.b=c`` settings.
+
+    Raises:
+        ConfigError: an unknown preset or key (the nearest known one is named) or a bad value.
+    """
+    merged: dict[str, Any] = {}
+    if preset is not None:
+        if preset not in PRESETS:
+            raise ConfigError(f"no preset '{preset}'", do=did_you_mean(preset, PRESETS))
+        _merge(merged, PRESETS[preset])
+    if file is not None:
+        _merge(merged, read_yaml(file))
+    _merge(merged, values or {})
+    for setting in sets:
+        _merge(merged, _parse_setting(setting))
+    return validate(Config, merged, where=file)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML file that holds a mapping."""
+    try:
+        value = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError("there is no such file", where=path) from None
+    except yaml.YAMLError as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", None)
+        row = None if line is None else line + 1
+        raise ConfigError("this is not valid YAML", where=path, row=row) from None
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ConfigError("this YAML holds no mapping of options", where=path)
+    return value
+
+
+def validate(model: type[Any], values: dict[str, Any], where: str | Path | None = None) -> Any:
+    """A pydantic model from values; errors are one line for people.
+
+    Raises:
+        ConfigError: names the key, and for an unknown one the nearest known one.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            known = _fields_at(model, first["loc"][:-1])
+            raise ConfigError(
+                f"there is no option '{place}'",
+                where=where,
+                do=did_you_mean(str(first["loc"][-1]), known),
+            ) from None
+        message = first["msg"][0].lower() + first["msg"][1:]
+        raise ConfigError(
+            f"option '{place}' is {first['input']!r}: {message}", where=where
+        ) from None
+
+
+def _fields_at(model: type[BaseModel], place: Sequence[int | str]) -> list[str]:
+    for part in place:
+        model = model.model_fields[str(part)].annotation  # type: ignore[assignment]
+    return list(model.model_fields)
+
+
+def _merge(into: dict[str, Any], new: dict[str, Any]) -> None:
+    for key, value in new.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = dict(value) if isinstance(value, dict) else value
+
+
+def _parse_setting(setting: str) -> dict[str, Any]:
+    place, equals, text = setting.partition("=")
+    if not equals or not place:
+        raise ConfigError(f"'{setting}' is not of the form option=value")
+    value: Any = yaml.safe_load(text)
+    for part in reversed(place.strip().split(".")):
+        value = {part: value}
+    return dict(value)

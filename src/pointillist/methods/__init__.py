@@ -1,0 +1,19 @@
+"""The methods, by name. Adding one: its file, and its line in ``METHODS``."""
+
+from __future__ import annotations
+
+from pointillist.errors import ConfigError, did_you_mean
+from pointillist.methods.base import Method, MethodOptions, Setting
+from pointillist.methods.supervised import Supervised
+
+METHODS: dict[str, type[Method]] = {method.name: method for method in (Supervised,)}
+
+
+def get_method(name: str) -> type[Method]:
+    """A method by name; an unknown name gets the nearest known one."""
+    if name not in METHODS:
+        raise ConfigError(f"there is no method '{name}'", do=did_you_mean(name, METHODS))
+    return METHODS[name]
+
+
+__all__ = ["METHODS", "Method", "MethodOptions", "Setting", "get_method"]

@@ -1,0 +1,86 @@
+"""What a method is: one module that turns a Batch into named losses."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+
+from pointillist.augment import ViewMaker, ViewOptions
+from pointillist.batch import Batch, View
+from pointillist.heatmaps import encode
+from pointillist.models.localizer import Localizer
+from pointillist.skeleton import Skeleton
+
+
+class MethodOptions(BaseModel):
+    """Options of a method; every method has its own subclass."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a method is given besides its own options.
+
+    Args:
+        views: makes views of batches.
+        view_options: ranges of the random views that supervised training sees.
+        sigma: of the target Gaussians in heatmap pixels.
+        skeleton: of the points.
+        steps: how many steps the training has.
+    """
+
+    views: ViewMaker
+    view_options: ViewOptions
+    sigma: float
+    skeleton: Skeleton
+    steps: int
+
+
+class Method(nn.Module, ABC):
+    """Base class of all methods.
+
+    A subclass is one file: its ``name``, its ``Options`` and ``forward``. Averaging of weights,
+    mixed precision, compilation, distribution and checkpoints are the training's business.
+
+    Args:
+        model: the network, shared by everything that the method trains.
+        setting: views, targets, skeleton.
+        options: of the subclass's ``Options`` type.
+    """
+
+    name: ClassVar[str]
+    Options: ClassVar[type[MethodOptions]] = MethodOptions
+    #: Whether the method learns from unlabelled crops; otherwise none are loaded.
+    uses_unlabeled: ClassVar[bool] = True
+
+    def __init__(self, model: Localizer, setting: Setting, options: MethodOptions) -> None:
+        super().__init__()
+        self.model = model
+        self.setting = setting
+        self.options = options
+        #: Share of the training that is done, in [0, 1]; the training keeps it up to date.
+        self.progress = 0.0
+        #: Figures to log beside the losses.
+        self.figures: dict[str, Tensor] = {}
+
+    @abstractmethod
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Named losses, already weighted: their sum is minimised."""
+
+    @property
+    def predictor(self) -> Localizer:
+        """The network that is kept for inference."""
+        return self.model
+
+    def targets(self, view: View) -> Tensor:
+        """Target heatmaps (B, K, H, W) of a view's points."""
+        stride = self.model.stride
+        width, height = (side // stride for side in view.size)
+        with torch.no_grad():
+            return encode(view.points / stride, (width, height), self.setting.sigma)

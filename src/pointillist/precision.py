@@ -1,0 +1,43 @@
+"""Where 16-bit arithmetic pays."""
+
+from __future__ import annotations
+
+import contextlib
+
+import torch
+from torch import nn
+
+
+def bf16_pays_on_cpu(network: nn.Module) -> bool:
+    """Whether a CPU runs this network faster in bfloat16.
+
+    Plain convolutions gain where the processor has bf16 instructions; depthwise ones lose, so a
+    network that has any stays in float32.
+    """
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
+    depthwise = any(isinstance(m, nn.Conv2d) and m.groups > 1 for m in network.modules())
+    return bool(supported) and not depthwise
+
+
+def inference_autocast(
+    network: nn.Module, device: torch.device
+) -> contextlib.AbstractContextManager[object]:
+    """Autocast to bf16 (fp16 on older GPUs) where it pays, else nothing."""
+    if device.type == "cuda":
+        kind = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        return torch.autocast("cuda", dtype=kind)
+    if device.type == "cpu" and bf16_pays_on_cpu(network):
+        return torch.autocast("cpu", dtype=torch.bfloat16)
+    return contextlib.nullcontext()
+
+
+def resolve_precision(choice: str, network: nn.Module) -> str:
+    """Lightning's name of a training's precision; ``auto`` chooses what is fast and safe."""
+    names = {"32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+    if choice != "auto":
+        return names[choice]
+    if torch.cuda.is_available():
+        return names["bf16" if torch.cuda.is_bf16_supported() else "fp16"]
+    if torch.backends.mps.is_available():
+        return names["32"]
+    return names["bf16" if bf16_pays_on_cpu(network) else "32"]

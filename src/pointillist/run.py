@@ -1,0 +1,187 @@
+"""Run: what a training leaves on disk, opened again.
+
+::
+
+    config.yaml         every option
+    skeleton.json       the points
+    split/              labeled.json, unlabeled.json, val.json
+    environment.json    versions, machine, commit
+    problems.txt        files that were left out, with the reason
+    metrics.csv         losses and validation over the steps
+    tensorboard/        the same for TensorBoard
+    checkpoints/        last.ckpt (to resume), best.ckpt
+    model.safetensors   the network to predict with: the best on validation
+    result.json         how it ended
+"""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pointillist.config import Config, read_yaml, validate
+from pointillist.errors import DataError
+from pointillist.files import read_json, write_json
+from pointillist.skeleton import Skeleton
+
+if TYPE_CHECKING:
+    from pointillist.models.localizer import Localizer
+
+_PACKAGES = ("torch", "torchvision", "timm", "lightning", "numpy", "opencv-python-headless")
+
+
+class Run:
+    """A training's folder.
+
+    Args:
+        path: the folder.
+        config: of the training.
+        skeleton: of its points.
+    """
+
+    def __init__(self, path: Path, config: Config, skeleton: Skeleton) -> None:
+        self.path, self.config, self.skeleton = Path(path), config, skeleton
+
+    @classmethod
+    def open(cls, path: str | Path) -> Run:
+        """Opens a run's folder.
+
+        Raises:
+            DataError: the folder is no run.
+        """
+        path = Path(path)
+        for name in ("config.yaml", "skeleton.json"):
+            if not (path / name).is_file():
+                raise DataError(
+                    f"this is not a run: it has no {name}",
+                    where=path,
+                    do="Give the folder that pointillist train wrote.",
+                )
+        config = validate(Config, read_yaml(path / "config.yaml"), where=path / "config.yaml")
+        return cls(path, config, _skeleton(read_json(path / "skeleton.json")))
+
+    @classmethod
+    def create(cls, path: Path, config: Config, skeleton: Skeleton) -> Run:
+        """Starts a run's folder; one that holds a run already is refused."""
+        if (path / "config.yaml").exists():
+            raise DataError(
+                "there is a run in this folder already",
+                where=path,
+                do="Continue it with --resume, or choose another folder with -o.",
+            )
+        path.mkdir(parents=True, exist_ok=True)
+        config.save(path / "config.yaml")
+        write_json(path / "skeleton.json", _values(skeleton), indent=1)
+        write_json(path / "environment.json", environment(), indent=1)
+        return cls(path, config, skeleton)
+
+    @property
+    def last_checkpoint(self) -> Path:
+        """Where a resumed training starts."""
+        return self.path / "checkpoints" / "last.ckpt"
+
+    @property
+    def best_checkpoint(self) -> Path:
+        """The best on validation."""
+        return self.path / "checkpoints" / "best.ckpt"
+
+    @property
+    def weights(self) -> Path:
+        """The network to predict with."""
+        return self.path / "model.safetensors"
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """How the training ended: steps, minutes, the best validation score; empty before."""
+        file = self.path / "result.json"
+        return dict(read_json(file)) if file.exists() else {}
+
+    def network(self) -> Localizer:
+        """The trained network, in evaluation mode.
+
+        Raises:
+            DataError: the training has not saved one yet.
+        """
+        from safetensors.torch import load_file
+
+        from pointillist.models.localizer import create_localizer
+
+        if not self.weights.exists():
+            raise DataError(
+                "this run has no trained network yet",
+                where=self.path,
+                do="Continue it with pointillist train --resume.",
+            )
+        options = self.config.model.model_copy(update={"pretrained": False, "weights": None})
+        network = create_localizer(options, len(self.skeleton))
+        network.load_state_dict(load_file(self.weights))
+        return network.eval()
+
+
+_SKELETON_KEYS = ("keypoints", "edges", "flip_pairs", "sigmas", "name", "head", "torso")
+
+
+def _values(skeleton: Skeleton) -> dict[str, Any]:
+    return {key: getattr(skeleton, key) for key in _SKELETON_KEYS}
+
+
+def _skeleton(values: dict[str, Any]) -> Skeleton:
+    lists = {key: values[key] for key in _SKELETON_KEYS if values.get(key) is not None}
+    return Skeleton(**{k: tuple(v) if isinstance(v, list) else v for k, v in lists.items()})
+
+
+def environment() -> dict[str, Any]:
+    """Versions, machine and, in a checkout, the commit."""
+    from pointillist.version import __version__
+
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "pointillist": __version__,
+        "commit": commit(),
+        "python": platform.python_version(),
+        "versions": versions,
+        "machine": machine(),
+    }
+
+
+def commit() -> str | None:
+    """The commit that this package runs from, marked if the files were changed since; or none."""
+    folder = Path(__file__).parent
+
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(
+                ["git", *arguments], cwd=folder, capture_output=True, text=True, check=False
+            )
+        except OSError:
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    # An installed copy may lie inside somebody else's repository: only a tracked file counts.
+    if git("ls-files", "--error-unmatch", Path(__file__).name) is None:
+        return None
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".")
+    return f"{git('rev-parse', 'HEAD')}{'-changed' if changed else ''}"
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores and accelerator."""
+    import os
+
+    import torch
+
+    gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
+    return {
+        "system": platform.system(),
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "gpu": gpu,
+    }

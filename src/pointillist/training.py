@@ -1,0 +1,312 @@
+"""Training a keypoint detector, and continuing one that was interrupted."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+
+from pointillist.augment import ViewMaker
+from pointillist.callbacks import (
+    MONITOR,
+    KeepBestNetwork,
+    KeepLast,
+    TrainingProgress,
+    save_network,
+)
+from pointillist.config import Config, validate
+from pointillist.crops import CONTEXT, CropSpec
+from pointillist.dataset import Dataset
+from pointillist.errors import ConfigError, DataError, PointillistError
+from pointillist.files import write_json, write_text
+from pointillist.lightning_module import TrainingModule
+from pointillist.loading import CropStore, InOrder, MixedBatches, make_loader
+from pointillist.methods import Method, Setting, get_method
+from pointillist.models.localizer import create_localizer
+from pointillist.precision import resolve_precision
+from pointillist.progress import counted
+from pointillist.run import Run
+from pointillist.samples import Sample, labeled_samples, unlabeled_samples
+from pointillist.training_data import TrainingData, gather
+
+
+class Interrupted(PointillistError):
+    """The user stopped the training; what was done is saved."""
+
+    exit_code = 130
+
+
+def train(
+    data: str | Path | Dataset | None = None,
+    out: str | Path = "runs/run",
+    *,
+    unlabeled: Sequence[str | Path | Dataset] = (),
+    val: str | Path | Dataset | None = None,
+    config: Config | None = None,
+    resume: bool = False,
+    strict: bool = False,
+    quiet: bool = False,
+) -> Run:
+    """Trains a keypoint detector.
+
+    Args:
+        data: a data set in any known layout or a folder that ``pointillist split`` wrote; images
+            without annotation count as unlabelled. Not needed to resume.
+        out: the run's folder.
+        unlabeled: more images without labels.
+        val: what to validate on; none: the split's, else a share of the labelled images.
+        config: every option; none: the defaults.
+        resume: continue the run in ``out`` with its own config and split.
+        strict: an unreadable image is an error; otherwise it is reported and left out.
+        quiet: no progress bar.
+
+    Returns:
+        the finished run.
+
+    Raises:
+        PointillistError: the data, an option or the folder does not fit.
+        Interrupted: Ctrl-C; the run can be resumed.
+    """
+    out = Path(out)
+    if _rank() > 0 and not resume:
+        _wait_for(out / _READY)
+        resume = True
+    if resume:
+        run = Run.open(out)
+        parts = TrainingData.open(out / "split")
+    else:
+        if data is None:
+            raise ConfigError("there is no data to train on", do="Name it, or use --resume.")
+        config = config or Config()
+        get_method(config.method)
+        parts = gather(data, unlabeled=unlabeled, val=val, seed=config.training.seed, strict=strict)
+        run = Run.create(out, config, parts.skeleton)
+        parts.save(out / "split")
+        write_text(out / _READY, "".join(f"{line}\n" for line in parts.problems))
+    fit(run, parts, quiet=quiet)
+    return run
+
+
+#: Written last when a run starts: the other processes of a distributed training wait for it.
+_READY = "problems.txt"
+
+
+def _rank() -> int:
+    """Rank of this process: set by the launcher (Lightning, torchrun or SLURM)."""
+    names = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
+    return next((int(os.environ[name]) for name in names if os.environ.get(name)), 0)
+
+
+def _wait_for(file: Path, seconds: float = 600) -> None:
+    for _ in range(round(seconds * 5)):
+        if file.exists():
+            return
+        time.sleep(0.2)
+    raise DataError(f"the first process did not start a run within {seconds:.0f} s", where=file)
+
+
+def fit(run: Run, data: TrainingData, *, quiet: bool = False) -> None:
+    """Trains what is left of a run, from its last checkpoint if it has one."""
+    options = run.config.training
+    L.seed_everything(options.seed, verbose=False)
+    resumed = run.last_checkpoint if run.last_checkpoint.exists() else None
+    method, views = build_method(run.config, run)
+    store, val_store = _stores(run, data, method)
+    for kind, name in ((store, "decoding"), (val_store, "decoding validation")):
+        with counted(name, len(kind), quiet) as progress:
+            kind.fill(max(options.workers, 1), progress)
+    module = TrainingModule(method, run.config, views, _lengths(val_store))
+    trainer = _trainer(run, method.model, validated=len(val_store) > 0, quiet=quiet)
+    part = {"rank": trainer.global_rank, "world": trainer.world_size}
+    per_step = (options.labeled_per_step, options.unlabeled_per_step)
+    batches = MixedBatches(
+        store.labeled, per_step, options.max_steps, options.seed, start=_step_of(resumed), **part
+    )
+    loader = make_loader(
+        store, batches, workers=options.workers, pin_memory=trainer.strategy.root_device.type == "cuda"
+    )
+    val_loader = make_loader(val_store, InOrder(len(val_store), 64, **part), workers=options.workers)
+    with _stop_on_interrupt(trainer) as interrupted:
+        trainer.fit(
+            module,
+            loader,
+            val_loader if len(val_store) else None,
+            ckpt_path=resumed,
+            # Our own checkpoint: it holds the states of optimiser and callbacks, not only tensors.
+            weights_only=False if resumed else None,
+        )
+    if trainer.is_global_zero:
+        _conclude(run, module, store, data, "interrupted" if interrupted else "finished")
+    if interrupted:
+        raise Interrupted(
+            f"stopped at step {module.global_step}; everything is saved",
+            where=run.path,
+            do=f"Continue with: pointillist train --resume -o {run.path}",
+        )
+
+
+def build_method(config: Config, run: Run) -> tuple[Method, ViewMaker]:
+    """The method of a config with a fresh network (its backbone's weights loaded)."""
+    kind = get_method(config.method)
+    size = (config.input.width, config.input.height)
+    model = create_localizer(config.model, len(run.skeleton))
+    model.check_size(*size)
+    views = ViewMaker(size, run.skeleton, model.mean, model.std)
+    options = validate(kind.Options, config.method_options, where="method_options")
+    setting = Setting(
+        views=views,
+        view_options=config.views,
+        sigma=config.input.sigma,
+        skeleton=run.skeleton,
+        steps=config.training.max_steps,
+    )
+    return kind(model, setting, options), views
+
+
+def _stores(run: Run, data: TrainingData, method: Method) -> tuple[CropStore, CropStore]:
+    options, size = run.config.training, run.config.input
+    samples = labeled_samples(data.labeled)
+    if method.uses_unlabeled and options.unlabeled_per_step:
+        samples = samples + unlabeled_samples(data.unlabeled)
+
+    def store(samples: list[Sample], context: float) -> CropStore:
+        return CropStore(
+            samples,
+            len(data.skeleton),
+            CropSpec(size.width, size.height, size.margin, context),
+            cache=options.cache,
+            limit_gib=options.cache_gib,
+            folder=run.path / "cache",
+        )
+
+    return store(samples, CONTEXT), store(labeled_samples(data.val), 1.0)
+
+
+def _lengths(store: CropStore) -> np.ndarray:
+    """(N,) longest side of every validation instance's box, in the file's pixels."""
+    boxes = [s.instance.reference_box() for s in store.samples if s.instance is not None]
+    return np.array([max(box[2:]) if box else 0.0 for box in boxes])
+
+
+def _trainer(run: Run, network: torch.nn.Module, *, validated: bool, quiet: bool) -> L.Trainer:
+    options = run.config.training
+    _silence()
+    callbacks: list[Callback] = [] if quiet else [TrainingProgress()]
+    folder = run.path / "checkpoints"
+    if validated:
+        best = ModelCheckpoint(
+            folder, "best", monitor=MONITOR, mode="max", enable_version_counter=False
+        )
+        callbacks += [best, KeepBestNetwork(run.weights)]
+    if validated and options.patience:
+        callbacks.append(EarlyStopping(MONITOR, mode="max", patience=options.patience))
+    callbacks.append(KeepLast(run.last_checkpoint, options.validate_every))
+    distributed = options.devices * options.nodes > 1
+    return L.Trainer(
+        max_steps=options.max_steps,
+        accelerator=options.accelerator,
+        devices=options.devices,
+        num_nodes=options.nodes,
+        strategy="ddp_find_unused_parameters_true" if distributed else "auto",
+        precision=resolve_precision(options.precision, network),  # type: ignore[arg-type]
+        callbacks=callbacks,
+        logger=[
+            CSVLogger(run.path, name="", version=""),
+            TensorBoardLogger(run.path, name="tensorboard", version=""),
+        ],
+        val_check_interval=options.validate_every if validated else None,
+        check_val_every_n_epoch=None if validated else 1,
+        limit_val_batches=None if validated else 0,
+        num_sanity_val_steps=0,
+        log_every_n_steps=20,
+        gradient_clip_val=options.gradient_clip,
+        enable_progress_bar=not quiet,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        benchmark=True,
+    )
+
+
+def _silence() -> None:
+    """Lightning's advice is for people who write training loops."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for text in (
+        ".*does not have many workers.*",
+        ".*you're resuming from a checkpoint that ended before.*",
+        ".*Checkpoint directory .* exists and is not empty.*",
+        ".*Experiment logs directory .* exists.*",
+        ".*was not found in the CSVLogger.*",
+    ):
+        warnings.filterwarnings("ignore", text)
+
+
+@contextlib.contextmanager
+def _stop_on_interrupt(trainer: L.Trainer) -> Iterator[list[bool]]:
+    """Ctrl-C lets the step under way finish, then stops; a second one stops at once.
+
+    Gives a list that is not empty after an interrupt.
+    """
+    seen: list[bool] = []
+
+    def stop(*_: Any) -> None:
+        if seen:
+            raise KeyboardInterrupt
+        seen.append(True)
+        trainer.should_stop = True
+
+    if threading.current_thread() is not threading.main_thread():
+        yield seen
+        return
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield seen
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _step_of(checkpoint: Path | None) -> int:
+    if checkpoint is None:
+        return 0
+    content = torch.load(checkpoint, map_location="cpu", weights_only=False, mmap=True)
+    return int(content["global_step"])
+
+
+def _conclude(
+    run: Run, module: TrainingModule, store: CropStore, data: TrainingData, status: str
+) -> None:
+    """Saves the network where validation has not chosen one, and says how it ended."""
+    best = module.trainer.callback_metrics.get(MONITOR)
+    keepers = [c for c in module.trainer.callbacks if isinstance(c, KeepBestNetwork)]  # type: ignore[attr-defined]
+    if not keepers or not run.weights.exists():
+        save_network(module.best_network, run.weights)
+    counts = {
+        "labeled": len(data.labeled),
+        "unlabeled": len(data.unlabeled),
+        "val": len(data.val),
+        "crops": len(store),
+        "left_out": len((run.path / _READY).read_text(encoding="utf-8").splitlines()),
+    }
+    result = {
+        "status": status,
+        "method": run.config.method,
+        "steps": module.global_step,
+        "minutes": round(module.minutes, 3),
+        "val_pck@0.1": None if best is None else float(best),
+        "best_val_pck@0.1": keepers[0].best if keepers else None,
+        "best_step": keepers[0].step if keepers else None,
+        "dataset": counts,
+    }
+    write_json(run.path / "result.json", result, indent=1)

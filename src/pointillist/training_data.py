@@ -1,0 +1,156 @@
+"""What a training learns from: labelled, unlabelled and validation images, fixed in its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from pointillist.dataset import Dataset, Image
+from pointillist.errors import ConfigError, DataError
+from pointillist.formats import open_dataset, save_dataset
+from pointillist.inspection import readable_images
+from pointillist.skeleton import Skeleton
+
+#: Names of the files that hold a split, in a split folder and in a run's folder.
+PARTS = ("labeled", "unlabeled", "val")
+
+#: Share of the labelled images that is held out where no validation set is given.
+HELD_OUT = 0.15
+#: With fewer labelled images than this, none is held out: each is worth more in training.
+FEWEST_TO_HOLD_OUT = 20
+
+
+@dataclass
+class TrainingData:
+    """Three parts with one skeleton.
+
+    Args:
+        labeled: images with annotated points.
+        unlabeled: images whose labels, if any, were left behind.
+        val: images to validate on; empty: none.
+        problems: files that were left out, one line each with the reason.
+    """
+
+    labeled: Dataset
+    unlabeled: Dataset
+    val: Dataset
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """The skeleton of the labelled images."""
+        if self.labeled.skeleton is None:
+            raise DataError("the labelled images have no skeleton", where=self.labeled.root)
+        return self.labeled.skeleton
+
+    def save(self, folder: Path) -> None:
+        """Writes the three parts as COCO files, so that a resumed run has the same split."""
+        for name in PARTS:
+            part: Dataset = getattr(self, name)
+            if part.skeleton is None:
+                part = Dataset(self.skeleton, part.images, part.root, part.name)
+            save_dataset(part, folder / f"{name}.json")
+
+    @classmethod
+    def open(cls, folder: Path) -> TrainingData:
+        """Reads the three parts back."""
+        parts = {name: open_dataset(folder / f"{name}.json", "coco") for name in PARTS}
+        return cls(**parts)
+
+
+def gather(
+    data: str | Path | Dataset,
+    *,
+    unlabeled: Sequence[str | Path | Dataset] = (),
+    val: str | Path | Dataset | None = None,
+    seed: int = 0,
+    strict: bool = False,
+) -> TrainingData:
+    """Opens what a training is given.
+
+    Args:
+        data: a data set in any known layout, or a folder that ``pointillist split`` wrote.
+            Images in it without annotation count as unlabelled.
+        unlabeled: more images without labels; labels in them are never read.
+        val: what to validate on; none: the split folder's, else a share of the labelled images.
+        seed: chooses the held-out images.
+        strict: an unreadable image is an error; otherwise it is reported and left out.
+
+    Raises:
+        DataError: nothing is labelled, skeletons differ, or (``strict``) a file cannot be read.
+    """
+    parts = _open_parts(data)
+    labeled = parts["labeled"]
+    if val is not None:
+        parts["val"] = _open(val)
+    bare = [_bare(part) for part in (parts.get("unlabeled"), *map(_open, unlabeled)) if part]
+    bare.insert(0, _bare(labeled.subset(labeled.unlabeled)))
+    labeled = labeled.subset(labeled.labeled)
+    if not labeled.images:
+        raise DataError(
+            "no image in this data set has an annotated point",
+            where=labeled.root,
+            do="Label some first (pointillist label), or check the format with pointillist info.",
+        )
+    pool = Dataset(labeled.skeleton, [i for part in bare for i in part.images], labeled.root)
+    problems: list[str] = []
+    checked = []
+    for part in (labeled, pool, parts.get("val") or labeled.subset([])):
+        good, bad = readable_images(part, strict=strict)
+        problems += [str(problem) for problem in bad]
+        checked.append(good)
+    labeled, pool, held_out = checked
+    if not labeled.images:
+        raise DataError("none of the labelled images can be read", where=labeled.root)
+    if held_out.images and held_out.skeleton != labeled.skeleton:
+        raise ConfigError("the validation images have another skeleton than the labelled ones")
+    if "val" not in parts:
+        labeled, held_out = hold_out(labeled, seed)
+    return TrainingData(labeled, pool, held_out, problems)
+
+
+def hold_out(labeled: Dataset, seed: int) -> tuple[Dataset, Dataset]:
+    """Sets a share of the labelled images aside for validation; groups stay together."""
+    images = labeled.images
+    if len(images) < FEWEST_TO_HOLD_OUT:
+        return labeled, labeled.subset([])
+    groups = sorted({image.group for image in images if image.group is not None})
+    whole_groups = len(groups) >= 5 and all(image.group is not None for image in images)
+    keys = [image.group for image in images] if whole_groups else list(range(len(images)))
+    names = sorted(set(keys), key=str)
+    wanted = max(round(HELD_OUT * len(images)), 1)
+    chosen: set[str | int | None] = set()
+    for position in np.random.default_rng(seed).permutation(len(names)):
+        if sum(key in chosen for key in keys) >= wanted:
+            break
+        chosen.add(names[position])
+    kept = [image for image, key in zip(images, keys, strict=True) if key not in chosen]
+    held = [image for image, key in zip(images, keys, strict=True) if key in chosen]
+    return labeled.subset(kept), labeled.subset(held)
+
+
+def _open(data: str | Path | Dataset) -> Dataset:
+    return data if isinstance(data, Dataset) else open_dataset(data)
+
+
+def _open_parts(data: str | Path | Dataset) -> dict[str, Dataset]:
+    """A split folder gives its parts; anything else is the labelled part."""
+    if not isinstance(data, Dataset):
+        folder = Path(data)
+        if (folder / "labeled.json").is_file():
+            files = {name: folder / f"{name}.json" for name in PARTS}
+            return {name: open_dataset(f, "coco") for name, f in files.items() if f.is_file()}
+    return {"labeled": _open(data)}
+
+
+def _bare(part: Dataset) -> Dataset:
+    """Without labels, and with absolute paths, so that parts from several places can be joined."""
+    images: list[Image] = []
+    for image in part.images:
+        bare = image.without_labels()
+        bare.path = str(part.file(image).resolve())
+        images.append(bare)
+    return part.subset(images)
