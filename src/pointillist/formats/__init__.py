@@ -17,6 +17,9 @@ from pointillist.formats.base import Format
 _MODULES = {
     "lsp": "lsp",
     "cub": "cub",
+    "mpii": "mpii",
+    "deeplabcut": "deeplabcut",
+    "lightning-pose": "lightning_pose",
     "coco": "coco",
     "folder": "folder",
 }
