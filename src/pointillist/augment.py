@@ -15,6 +15,7 @@ from pointillist import geometry
 from pointillist.batch import Batch, View, move_points
 from pointillist.crops import FILL
 from pointillist.geometry import Size
+from pointillist.precision import in_float32
 from pointillist.skeleton import Skeleton
 
 #: A colour change x -> M x + t of RGB values in [0, 1]: M (B, 3, 3) and t (B, 3).
@@ -71,6 +72,7 @@ def random_perspective(count: int, size: Size, strength: float, device: torch.de
     return geometry.from_corners(start, start + moved).to(device)
 
 
+@in_float32
 def random_transform(
     count: int, size: Size, options: ViewOptions, device: torch.device, *, flip: bool = True
 ) -> tuple[Tensor, Tensor]:
@@ -88,6 +90,7 @@ def random_transform(
     return transform, flipped
 
 
+@in_float32
 def random_color(count: int, options: ViewOptions, device: torch.device) -> Color:
     """A colour change x -> M x + t of RGB values in [0, 1]: (count, 3, 3) and (count, 3)."""
     luma = torch.tensor(_LUMA).expand(3, 3)
@@ -125,6 +128,7 @@ class ViewMaker:
         """(K,) which point each point becomes in a mirror image."""
         return self._order.to(device)
 
+    @in_float32
     def plain(self, batch: Batch) -> View:
         """The view that predictions are made from: the middle of the crop, colours as they are."""
         count, device = len(batch), batch.images.device
@@ -138,6 +142,7 @@ class ViewMaker:
         flipped = torch.zeros(count, dtype=torch.bool, device=device)
         return self._finish(batch, images, transform, flipped, None)
 
+    @in_float32
     def random(self, batch: Batch, options: ViewOptions) -> View:
         """A random view."""
         device = batch.images.device
@@ -148,6 +153,7 @@ class ViewMaker:
         color = random_color(len(batch), options, device) if options.color or options.gray else None
         return self.render(batch, transform, flipped, color)
 
+    @in_float32
     def render(
         self, batch: Batch, transform: Tensor, flipped: Tensor, color: Color | None = None
     ) -> View:

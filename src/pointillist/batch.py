@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
-from pointillist.geometry import Size, at_stride, inside, source_grid, transform_points
+from pointillist.geometry import Size, at_stride, inside, inverse, source_grid, transform_points
+from pointillist.precision import in_float32
 
 
 @dataclass
@@ -98,6 +99,7 @@ def move_points(
     return points, annotated & inside(points, float(size[0]), float(size[1]))
 
 
+@in_float32
 def pixels_from_file(batch: Batch, transform: Tensor, size: Size, stride: int) -> Tensor:
     """(B, height, width) bool on the map of a view: which pixels show the file, not padding.
 
@@ -106,7 +108,7 @@ def pixels_from_file(batch: Batch, transform: Tensor, size: Size, stride: int) -
         size: width and height of the view.
         stride: of the map.
     """
-    from_file = at_stride(transform @ torch.linalg.inv(batch.to_file), stride)
+    from_file = at_stride(transform @ inverse(batch.to_file), stride)
     grid = source_grid(from_file, (size[0] // stride, size[1] // stride))
     limits = batch.file_size[:, None, None, :] / stride
     return inside(grid, limits[..., 0], limits[..., 1])

@@ -19,7 +19,9 @@ MONITOR = "val/pck@0.1"
 
 def save_network(network: nn.Module, path: Path) -> None:
     """Writes a network's weights as safetensors, whole or not at all."""
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    state = {
+        name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()
+    }
     with whole_file(path) as temporary:
         save_file(state, temporary)
 

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pointillist.precision import in_float32
+
 Size = tuple[int, int]
 """Width and height in pixels."""
 
@@ -54,6 +56,7 @@ def mirror(width: float, flipped: Tensor) -> Tensor:
     return matrix
 
 
+@in_float32
 def about(transform: Tensor, x: float, y: float) -> Tensor:
     """The same transform about the point (x, y) in place of the origin."""
     moved = transform.new_tensor([[1, 0, x], [0, 1, y], [0, 0, 1]])
@@ -61,6 +64,7 @@ def about(transform: Tensor, x: float, y: float) -> Tensor:
     return moved @ transform @ back
 
 
+@in_float32
 def from_corners(source: Tensor, target: Tensor) -> Tensor:
     """The homography that takes four points to four others.
 
@@ -95,6 +99,7 @@ def inverse(transform: Tensor) -> Tensor:
     return rows / determinant[..., None, None]
 
 
+@in_float32
 def transform_points(transform: Tensor, points: Tensor) -> Tensor:
     """Moves points.
 

@@ -32,5 +32,5 @@ def predict_points(
     view = views.plain(batch)
     heatmaps = predict_heatmaps(network, views, view.images, flip=flip)
     points, confidence = decode(heatmaps, decoding)
-    to_file = batch.to_file @ inverse(view.transform)
-    return transform_points(to_file, points * network.stride), confidence
+    in_crop = transform_points(inverse(view.transform), points * network.stride)
+    return transform_points(batch.to_file, in_crop), confidence

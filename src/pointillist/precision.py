@@ -3,9 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
 import torch
 from torch import nn
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def in_float32(function: Callable[P, R]) -> Callable[P, R]:
+    """Runs a function outside autocast.
+
+    Under autocast every matrix product is made in 16 bits, and a coordinate in bfloat16 is off by
+    up to half a pixel: geometry must not take part.
+    """
+
+    @functools.wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+            return function(*args, **kwargs)
+
+    return wrapped
 
 
 def bf16_pays_on_cpu(network: nn.Module) -> bool:

@@ -43,7 +43,7 @@ from pointillist.samples import Sample, labeled_samples, unlabeled_samples
 from pointillist.training_data import TrainingData, gather
 
 
-class Interrupted(PointillistError):
+class TrainingInterrupted(PointillistError):
     """The user stopped the training; what was done is saved."""
 
     exit_code = 130
@@ -78,7 +78,7 @@ def train(
 
     Raises:
         PointillistError: the data, an option or the folder does not fit.
-        Interrupted: Ctrl-C; the run can be resumed.
+        TrainingInterrupted: Ctrl-C; the run can be resumed.
     """
     out = Path(out)
     if _rank() > 0 and not resume:
@@ -136,9 +136,14 @@ def fit(run: Run, data: TrainingData, *, quiet: bool = False) -> None:
         store.labeled, per_step, options.max_steps, options.seed, start=_step_of(resumed), **part
     )
     loader = make_loader(
-        store, batches, workers=options.workers, pin_memory=trainer.strategy.root_device.type == "cuda"
+        store,
+        batches,
+        workers=options.workers,
+        pin_memory=trainer.strategy.root_device.type == "cuda",
     )
-    val_loader = make_loader(val_store, InOrder(len(val_store), 64, **part), workers=options.workers)
+    val_loader = make_loader(
+        val_store, InOrder(len(val_store), 64, **part), workers=options.workers
+    )
     with _stop_on_interrupt(trainer) as interrupted:
         trainer.fit(
             module,
@@ -151,7 +156,7 @@ def fit(run: Run, data: TrainingData, *, quiet: bool = False) -> None:
     if trainer.is_global_zero:
         _conclude(run, module, store, data, "interrupted" if interrupted else "finished")
     if interrupted:
-        raise Interrupted(
+        raise TrainingInterrupted(
             f"stopped at step {module.global_step}; everything is saved",
             where=run.path,
             do=f"Continue with: pointillist train --resume -o {run.path}",
