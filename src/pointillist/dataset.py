@@ -5,14 +5,14 @@ Points are in the file's pixels, continuous, with the centre of the top-left pix
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from pointillist.errors import DataError
-from pointillist.skeleton import Skeleton
+from pointillist.skeleton import Skeleton, with_flip_pairs
 
 #: x, y of the top-left corner, width, height; in the file's pixels.
 Box = tuple[float, float, float, float]
@@ -197,6 +197,16 @@ class Dataset:
     def subset(self, images: Iterable[Image], name: str | None = None) -> Dataset:
         """The same skeleton and root with other images."""
         return replace(self, images=list(images), name=name or self.name, problems=[])
+
+    def with_flip_pairs(self, pairs: Sequence[tuple[str, str]]) -> Dataset:
+        """The same data with these left-right pairs of names instead of those it came with.
+
+        Raises:
+            DataError: there is no skeleton, a name is not known, or one is in two pairs.
+        """
+        if self.skeleton is None:
+            raise DataError(f"data set '{self.name}' has no skeleton, so it has no pairs")
+        return replace(self, skeleton=with_flip_pairs(self.skeleton, pairs))
 
     def file(self, image: Image) -> Path:
         """Where an image's file lies."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from pointillist.dataset import Dataset
 from pointillist.errors import DataError, did_you_mean
 from pointillist.formats.base import Format
+from pointillist.formats.moved import ImagesMissingError, find_images
 
 #: Module of every format, in the order in which detection asks them: the most particular first,
 #: the plain folder of images last.
@@ -55,12 +56,15 @@ def detect_format(path: str | Path) -> Format:
     )
 
 
-def open_dataset(path: str | Path, format: str | None = None) -> Dataset:
+def open_dataset(
+    path: str | Path, format: str | None = None, *, images: str | Path | None = None
+) -> Dataset:
     """Opens a data set, whatever its layout.
 
     Args:
         path: file or folder.
         format: name of the layout; none: found out.
+        images: folder to look in, by name, for images that are not where the data says.
 
     Raises:
         DataError: nothing is there, the layout is unknown, or the content is broken.
@@ -69,7 +73,13 @@ def open_dataset(path: str | Path, format: str | None = None) -> Dataset:
     chosen = detect_format(path) if format is None else get_format(format)
     if not path.exists():
         raise DataError("there is no such file or folder", where=path)
-    return chosen.read(path)
+    try:
+        dataset = chosen.read(path)
+    except ImagesMissingError as error:
+        if images is None:
+            raise
+        dataset = error.dataset
+    return dataset if images is None else find_images(dataset, images)
 
 
 def save_dataset(dataset: Dataset, path: str | Path, format: str = "coco") -> list[str]:
