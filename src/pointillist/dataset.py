@@ -152,7 +152,7 @@ class Dataset:
         root: folder that relative paths start from.
         name: what to call it in messages.
         problems: what the reader noticed and survived, one line each.
-        videos: video files that belong to the data: unlabelled, training may sample frames from them.
+        videos: video files that belong to the data: unlabelled, training may sample their frames.
     """
 
     skeleton: Skeleton | None

@@ -15,7 +15,7 @@ import os
 import threading
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -97,17 +97,25 @@ class VideoReader:
     def __iter__(self) -> Iterator[np.ndarray]:
         return (frame for _, frame in self.iterate())
 
-    def iterate(self, start: int = 0) -> Iterator[tuple[int, np.ndarray]]:
+    def iterate(
+        self, start: int = 0, select: Container[int] | None = None
+    ) -> Iterator[tuple[int, np.ndarray]]:
         """Frames in order with their indices, one in memory at a time.
 
         Frames that cannot be decoded are left out; :attr:`problem` then says how many and why.
+
+        Args:
+            start: the first frame.
+            select: only these frames; the others are decoded, as the codec needs them, but not
+                converted to RGB, which takes most of the time.
         """
         missing: list[int] = []
         expected = start
         for index, frame in self._from(start):
             missing += range(expected, index)
             expected = index + 1
-            yield index, self._rgb(frame)
+            if select is None or index in select:
+                yield index, self._rgb(frame)
         missing += range(expected, self.frames)
         if missing:
             self._note(
