@@ -1,0 +1,89 @@
+"""Verbs on data sets: info, convert, split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from pointillist.cli.printing import notes, print_json, print_table
+
+Data = Annotated[Path, typer.Argument(help="Data set: a file or folder in any known layout.")]
+FormatName = Annotated[
+    Optional[str], typer.Option("--format", help="Read it as this layout; else it is found out.")
+]
+
+
+def info(
+    data: Data,
+    format: FormatName = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """What is there: images, labels, per-point counts, problems."""
+    from pointillist.formats import open_dataset
+    from pointillist.inspection import inspect_dataset
+
+    report = inspect_dataset(open_dataset(data, format))
+    if json:
+        print_json(report.to_json())
+    else:
+        for title, rows in report.tables():
+            print_table(title, rows)
+
+
+def convert(
+    data: Data,
+    out: Annotated[Path, typer.Argument(help="File or folder to write.")],
+    to: Annotated[str, typer.Option("--to", help="Layout to write.")] = "coco",
+    format: FormatName = None,
+    copy_images: Annotated[
+        bool, typer.Option("--copy-images", help="Copy the image files too.")
+    ] = False,
+) -> None:
+    """Any layout to any other."""
+    from pointillist.formats import open_dataset
+    from pointillist.formats.convert import convert_dataset
+
+    dataset = open_dataset(data, format)
+    lost = convert_dataset(dataset, out, to, copy_images=copy_images)
+    notes(dataset.problems)
+    notes(lost)
+    typer.echo(f"wrote {len(dataset)} images to {out}")
+
+
+def split(
+    data: Data,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder to write.")],
+    range: Annotated[
+        Optional[list[str]],
+        typer.Option("--range", help="By position, e.g. train=0:7500; may be repeated."),
+    ] = None,
+    groups: Annotated[
+        Optional[list[str]],
+        typer.Option("--groups", help="By group, e.g. train=1-30 or val=clip_01,clip_02."),
+    ] = None,
+    labeled: Annotated[
+        Optional[str],
+        typer.Option("--labeled", help="How many training images keep their labels: 5% or 375."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Chooses which.")] = 0,
+    format: FormatName = None,
+) -> None:
+    """Train (labelled and unlabelled), validation and test parts, as COCO files."""
+    from pointillist.formats import open_dataset
+    from pointillist.split import parse_groups, parse_ranges, split_dataset, write_split
+
+    dataset = open_dataset(data, format)
+    parts = split_dataset(
+        dataset,
+        ranges=parse_ranges(range) if range else None,
+        groups=parse_groups(groups) if groups else None,
+        labeled=labeled,
+        seed=seed,
+    )
+    notes(dataset.problems)
+    write_split(parts, out)
+    for name in ("labeled", "unlabeled", "val", "test"):
+        typer.echo(f"{name:>10}: {len(getattr(parts, name))} images")
+    typer.echo(f"wrote {out}")

@@ -1,0 +1,37 @@
+"""How the command line shows things."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+
+def print_json(value: Any) -> None:
+    """One JSON object on standard output."""
+    typer.echo(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def print_table(title: str, rows: Sequence[Sequence[str]]) -> None:
+    """A table whose first row is its head."""
+    from rich.console import Console
+    from rich.table import Table
+
+    if not rows:
+        return
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for i, name in enumerate(rows[0]):
+        table.add_column(name, justify="left" if i == 0 else "right", overflow="fold")
+    for row in rows[1:]:
+        table.add_row(*row)
+    Console().print(table)
+
+
+def notes(lines: Sequence[str], most: int = 20) -> None:
+    """Remarks on standard error, the first ``most`` of them."""
+    for line in lines[:most]:
+        typer.echo(f"note: {line}", err=True)
+    if len(lines) > most:
+        typer.echo(f"note: and {len(lines) - most} more like these", err=True)

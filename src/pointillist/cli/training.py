@@ -1,0 +1,99 @@
+"""The verb train."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from pointillist.cli.printing import notes
+
+
+def train(
+    data: Annotated[
+        Optional[Path],
+        typer.Argument(help="Data set, or a folder that split wrote. Not needed to resume."),
+    ] = None,
+    out: Annotated[Path, typer.Option("-o", "--out", help="The run's folder.")] = Path("runs/run"),
+    unlabeled: Annotated[
+        Optional[list[Path]],
+        typer.Option("--unlabeled", help="More images without labels: folder, file or data set."),
+    ] = None,
+    val: Annotated[
+        Optional[Path],
+        typer.Option(help="Validate on this; else on a share of the labelled images."),
+    ] = None,
+    method: Annotated[Optional[str], typer.Option(help="Training method.")] = None,
+    preset: Annotated[Optional[str], typer.Option(help="cpu, gpu or paper.")] = None,
+    weights: Annotated[
+        Optional[Path], typer.Option(help="Backbone weights from a local file.")
+    ] = None,
+    config: Annotated[Optional[Path], typer.Option(help="Options from a YAML file.")] = None,
+    set: Annotated[
+        Optional[list[str]],
+        typer.Option("--set", help="Any option, e.g. --set training.learning_rate=1e-4."),
+    ] = None,
+    flip_pairs: Annotated[
+        Optional[list[str]],
+        typer.Option("--flip-pair", help="LEFT,RIGHT: two points that a mirror exchanges."),
+    ] = None,
+    max_steps: Annotated[Optional[int], typer.Option(help="Optimiser steps.")] = None,
+    max_minutes: Annotated[Optional[float], typer.Option(help="Wall time.")] = None,
+    devices: Annotated[Optional[int], typer.Option(help="GPUs or processes a machine.")] = None,
+    nodes: Annotated[Optional[int], typer.Option(help="Machines.")] = None,
+    seed: Annotated[Optional[int], typer.Option(help="Of everything random.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the run in --out, same split.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="An unreadable image is an error.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+) -> None:
+    """Train a keypoint detector."""
+    from pointillist import training
+    from pointillist.config import make_config
+
+    if resume and (data is not None or preset or config or set or method):
+        raise typer.BadParameter("--resume continues a run as it is: give only -o with it")
+    values: dict[str, Any] = {"model": {}, "training": {}}
+    if method is not None:
+        values["method"] = method
+    if weights is not None:
+        values["model"] |= {"weights": str(weights), "pretrained": False}
+    for key, value in {
+        "max_steps": max_steps,
+        "max_minutes": max_minutes,
+        "devices": devices,
+        "nodes": nodes,
+        "seed": seed,
+    }.items():
+        if value is not None:
+            values["training"][key] = value
+    if preset is None and config is None and not resume:
+        preset = training.default_preset()
+    options = make_config(preset=preset, file=config, sets=set or (), values=values)
+    run = training.train(
+        data,
+        out,
+        unlabeled=unlabeled or (),
+        val=val,
+        config=options,
+        flip_pairs=[_pair(text) for text in flip_pairs or ()],
+        resume=resume,
+        strict=strict,
+        quiet=quiet,
+    )
+    notes((run.path / "problems.txt").read_text(encoding="utf-8").splitlines())
+    ended = run.metrics
+    best = ended["best_val_pck@0.1"]
+    score = "no validation set" if best is None else f"validation PCK@0.1 {100 * best:.1f} %"
+    typer.echo(f"{ended['steps']} steps in {ended['minutes']:.1f} min; {score}; run: {run.path}")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    left, comma, right = text.partition(",")
+    if not comma:
+        raise typer.BadParameter(f"'{text}' is not of the form LEFT,RIGHT")
+    return left.strip(), right.strip()
