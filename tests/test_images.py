@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,6 +15,7 @@ import pytest
 from pointillist.dataset import Dataset, Image
 from pointillist.errors import DataError
 from pointillist.images import (
+    check_image,
     copy_image,
     decode_image,
     image_size,
@@ -124,15 +127,18 @@ def test_pixels_without_an_8_bit_form_are_refused() -> None:
         decode_image(buffer.getvalue(), "a.tif")
 
 
+@pytest.mark.parametrize("function", [read_image, check_image])
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9, 0.999])
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "TIFF", "WEBP"])
-def test_truncated_files_are_refused(tmp_path: Path, kind: str, share: float) -> None:
+def test_truncated_files_are_refused(
+    tmp_path: Path, kind: str, share: float, function: Callable[[Path], Any]
+) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (200, 300, 3), dtype=np.uint8)
     data = encoded(noise, kind)
     file = tmp_path / f"cut.{kind.lower()}"
     file.write_bytes(data[: int(len(data) * share)])
     with pytest.raises(DataError, match=r"cut\.\w+: (the image|this is no image)") as caught:
-        read_image(file)
+        function(file)
     assert "\n" not in str(caught.value)
 
 
@@ -141,8 +147,8 @@ def test_bytes_behind_the_end_of_a_jpeg_do_no_harm() -> None:
     assert decode_image(data, "a.jpg").shape == (32, 48, 3)
 
 
-@pytest.mark.parametrize("function", [read_image, image_size])
-def test_unreadable_files_say_why(tmp_path: Path, function: object) -> None:
+@pytest.mark.parametrize("function", [read_image, image_size, check_image])
+def test_unreadable_files_say_why(tmp_path: Path, function: Callable[[Path], Any]) -> None:
     empty, text = tmp_path / "empty.jpg", tmp_path / "text.jpg"
     empty.touch()
     text.write_text("no picture at all", encoding="utf-8")
@@ -153,7 +159,17 @@ def test_unreadable_files_say_why(tmp_path: Path, function: object) -> None:
         (tmp_path, "this is a folder"),
     ):
         with pytest.raises(DataError, match=reason):
-            function(file)  # type: ignore[operator]
+            function(file)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_check_gives_the_upright_size_and_tells_equal_files(tmp_path: Path, kind: str) -> None:
+    checked = []
+    for name, pixels in (("a", quadrants()), ("b", quadrants()), ("c", quadrants() // 2)):
+        (tmp_path / name).write_bytes(encoded(pixels, kind, orientation=6))
+        checked.append(check_image(tmp_path / name))
+    assert {(one.width, one.height) for one in checked} == {(32, 48)}
+    assert checked[0].digest == checked[1].digest != checked[2].digest
 
 
 def test_images_are_listed_in_natural_order_without_hidden_ones(tmp_path: Path) -> None:

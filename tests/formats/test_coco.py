@@ -115,6 +115,15 @@ def test_flip_pairs_and_spans_are_names_or_numbers_and_an_empty_list_means_none(
     assert read(save(tmp_path, content)).skeleton.flip_pairs == ()
 
 
+def test_names_that_look_like_sides_without_a_partner_are_mentioned(tmp_path: Path) -> None:
+    make_image(tmp_path / "a.png")
+    content = changed("categories/0/keypoints", ["nose", "left_ear", "ear_two"])
+    (problem,) = read(save(tmp_path, content)).problems
+    assert "no left-right partner was found by name for left_ear" in problem
+    content["categories"][0]["flip_pairs"] = []
+    assert read(save(tmp_path, content)).problems == []
+
+
 def test_categories_with_the_same_keypoints_are_kept_by_name(tmp_path: Path) -> None:
     content = changed("categories/1", {**CONTENT["categories"][0], "id": 4, "name": "otter"})
     content = copy.deepcopy(content)

@@ -34,7 +34,7 @@ from pointillist.formats.base import (
 )
 from pointillist.formats.coco_categories import Categories, read_categories, write_categories
 from pointillist.formats.locate import clean_name, find_image_root, names_from
-from pointillist.skeleton import Skeleton
+from pointillist.skeleton import Skeleton, side_problems
 
 #: Decimals of written coordinates: far below what anybody can annotate.
 _DECIMALS = 4
@@ -71,6 +71,8 @@ def read(path: Path) -> Dataset:
     images = _read_images(content["images"], file)
     problems = _read_annotations(content.get("annotations", []), images, categories, file)
     root, lost = find_image_root(file.parent, [image.path for image in images.values()])
+    if categories.skeleton is not None and not categories.pairs_given:
+        lost += side_problems(categories.skeleton)
     return Dataset(
         categories.skeleton,
         list(images.values()),

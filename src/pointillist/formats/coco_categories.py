@@ -32,11 +32,13 @@ class Categories:
         names: category id -> name, for those with keypoints. None where the name is the
             skeleton's own, which needs no repeating on every instance.
         others: category id -> name, for those without keypoints.
+        pairs_given: whether the file says which points are left and right.
     """
 
     skeleton: Skeleton | None
     names: dict[int, str | None]
     others: dict[int, str]
+    pairs_given: bool = False
 
 
 def read_categories(entries: Any, where: Path) -> Categories:
@@ -73,7 +75,10 @@ def read_categories(entries: Any, where: Path) -> Categories:
         skeleton = _read_skeleton(first, _skeleton_name(list(with_points.values())))
     names = {number: str(entry.get("name", number)) for number, entry in with_points.items()}
     return Categories(
-        skeleton, {n: None if name == skeleton.name else name for n, name in names.items()}, others
+        skeleton,
+        {n: None if name == skeleton.name else name for n, name in names.items()},
+        others,
+        pairs_given="flip_pairs" in first,
     )
 
 
