@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from metric_cases import SKELETON, instance
 
-from pointillist.metrics import calibration_error, lengths_of, make_pairs
+from pointillist.metrics import calibration_error, make_pairs
 from pointillist.metrics.reliability import calibration_score
 
 
@@ -64,7 +64,7 @@ def test_score_of_pairs_by_hand():
         instance([(20, 10), (50, 40), (0, 0)], confidence=(0.5, 0.5, 0.5)),
     ]
     pairs = make_pairs(TRUTH, guess, SKELETON)
-    metric = calibration_score(pairs, lengths_of(pairs, "bbox"))
+    metric = calibration_score(pairs)
     assert metric["n"] == 5
     assert metric["value"] == pytest.approx(3 / 5 * (0.99 - 2 / 3) + 2 / 5 * 0.5)
     assert metric["ci95"] == pytest.approx([0.99 - 2 / 3, 0.5])
@@ -77,19 +77,19 @@ def test_score_of_pairs_by_hand():
 
 def test_without_confidence_it_says_so():
     pairs = make_pairs(TRUTH, [instance([(0, 0)] * 3)] * 2, SKELETON)
-    metric = calibration_score(pairs, lengths_of(pairs, "bbox"))
+    metric = calibration_score(pairs)
     assert metric["reason"] == "the predictions have no confidence per point"
 
 
 def test_confidence_out_of_range_is_said():
     guess = [instance([(0, 0)] * 3, confidence=(7, 0, 0))] * 2
     pairs = make_pairs(TRUTH, guess, SKELETON)
-    assert "[0, 1]" in calibration_score(pairs, lengths_of(pairs, "bbox"))["reason"]
+    assert "[0, 1]" in calibration_score(pairs)["reason"]
 
 
 def test_points_without_confidence_are_counted():
     guess = [instance([(10, 10)] * 3, confidence=(0.5, 0.5, 0.5)), None]
     pairs = make_pairs(TRUTH, guess, SKELETON)
-    metric = calibration_score(pairs, lengths_of(pairs, "bbox"))
+    metric = calibration_score(pairs)
     assert metric["n"] == 3
     assert metric["left_out"] == {"points: no confidence was predicted for them": 2}

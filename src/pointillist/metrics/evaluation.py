@@ -81,7 +81,7 @@ def score(
     if "pixel" in families:
         scores |= pixel_errors(pairs)
     if "calibration" in families:
-        scores["calibration_error"] = calibration_score(pairs, lengths)
+        scores["calibration_error"] = calibration_score(pairs)
     if "instances" in families:
         scores |= _instance_scores(matches, paired)
     return scores

@@ -24,7 +24,7 @@ CURVE_ALPHAS = np.linspace(0.0, 0.3, 31)
 # A point exactly on the boundary is correct, whatever the rounding of alpha * length.
 _ROUNDING = 1 + 1e-9
 #: How many images a message names.
-_NAMED = 5
+_NAMED = 3
 
 
 def pck(
@@ -134,22 +134,21 @@ def head_lengths(pairs: Pairs) -> Lengths:
     boxes = [instance.head_box for instance in pairs.truth]
     values = np.array([np.nan if b is None else HEAD_SHARE * np.hypot(b[2], b[3]) for b in boxes])
     words = "60 % of the diagonal of the head box"
-    return _lengths(pairs, values, words, "head", "there is no head box")
+    bad = pairs.image[~usable(values)]
+    images = list(dict.fromkeys(pairs.image_names[i] for i in bad))
+    named = ", ".join(images[:_NAMED]) + (", ..." if len(images) > _NAMED else "")
+    return _lengths(pairs, values, words, "head", f"there is no head box ({named})")
 
 
 def _lengths(
     pairs: Pairs, values: np.ndarray, words: str, normalizer: str, missing: str
 ) -> Lengths:
-    """Lengths with those that cannot be divided by counted and named."""
-    values = values.reshape(len(pairs.truth))
-    bad = ~usable(values)
-    if not bad.any():
-        return Lengths(values, words, normalizer, {})
-    if bad.all():
-        return Lengths(values, words, normalizer, {}, f"{missing} (all {len(bad)} instances)")
-    images = list(dict.fromkeys(pairs.image_names[i] for i in pairs.image[bad]))
-    named = ", ".join(images[:_NAMED]) + (", ..." if len(images) > _NAMED else "")
-    return Lengths(values, words, normalizer, {f"instances: {missing} ({named})": int(bad.sum())})
+    """Lengths with those that cannot be divided by counted."""
+    bad = int((~usable(values)).sum())
+    if bad and bad == len(pairs.truth):
+        return Lengths(values, words, normalizer, {}, f"{missing}, for all {bad} instances")
+    left_out = {f"instances: {missing}": bad} if bad else {}
+    return Lengths(values, words, normalizer, left_out)
 
 
 def pck_score(pairs: Pairs, alpha: float, lengths: Lengths) -> Metric:

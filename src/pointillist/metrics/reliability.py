@@ -9,7 +9,7 @@ import numpy as np
 
 from pointillist.metrics.bootstrap import interval
 from pointillist.metrics.matching import Pairs
-from pointillist.metrics.pck import Lengths, usable, within
+from pointillist.metrics.pck import lengths_of, usable, within
 from pointillist.metrics.result import (
     Metric,
     no_result,
@@ -91,8 +91,13 @@ def _error(sums: np.ndarray) -> np.ndarray:
         return gap / total
 
 
-def calibration_score(pairs: Pairs, lengths: Lengths) -> Metric:
-    """Expected calibration error of the points' confidence, with its reliability bins."""
+def calibration_score(pairs: Pairs) -> Metric:
+    """Expected calibration error of the points' confidence, with its reliability bins.
+
+    Confidence promises one thing, whatever other scores are measured by: that the point lies
+    within :data:`CALIBRATION_ALPHA` times the longest side of the box.
+    """
+    lengths = lengths_of(pairs, "bbox")
     definition = (
         f"expected calibration error over {BINS} bins of equal width: the mean over predicted "
         "points of the gap between the mean confidence of a bin and its share of correct points; "
