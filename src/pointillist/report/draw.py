@@ -220,7 +220,10 @@ def _paint(
         return
     mask = np.zeros((high[1] - low[1], high[0] - low[0]), dtype=np.uint8)
     draw(mask, low)
-    region = canvas[low[1] : high[1], low[0] : high[0]]
-    share = mask[..., None].astype(np.float32) * np.float32(opacity / 255)
-    blended = region + (np.array(colour, dtype=np.float32) - region) * share
-    region[:] = np.round(blended).astype(np.uint8)
+    # Few pixels of an edge's surroundings are covered: only these are worth the arithmetic.
+    rows, columns = np.divmod(np.flatnonzero(mask), mask.shape[1])
+    share = mask[rows, columns, None].astype(np.float32) * np.float32(opacity / 255)
+    rows, columns = rows + low[1], columns + low[0]
+    before = canvas[rows, columns].astype(np.float32)
+    after = before + (np.array(colour, dtype=np.float32) - before) * share
+    canvas[rows, columns] = np.round(after).astype(np.uint8)
