@@ -1,4 +1,6 @@
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -127,3 +129,12 @@ def test_moving_truth_and_predictions_together_changes_nothing():
             assert after[name]["value"] is None
         else:
             assert after[name]["value"] == pytest.approx(before[name]["value"]), name
+
+
+def test_the_docs_explain_every_score_and_every_key():
+    text = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    scores = score(*random_pair(images=2))
+    assert [name for name in scores if f"`{name}`" not in text] == []
+    keys = {key for metric in scores.values() for key in metric}
+    explained = {*re.findall(r"[`\"](\w+)[`\"]", text)}
+    assert keys - explained == set()
