@@ -171,7 +171,9 @@ def test_images_that_are_nowhere(tmp_path: Path) -> None:
     for name in ("a", "b"):
         shutil.move(root / "labeled-data" / "v1" / f"{name}.png", other)
     shutil.rmtree(root / "labeled-data" / "v1_labeled")
-    with pytest.raises(DataError, match=r"none of the 2 images is where the annotations say"):
+    with pytest.raises(
+        DataError, match=r"none of the 2 images or videos is where the annotations say"
+    ):
         open_dataset(root)
     dataset = open_dataset(root, images=tmp_path / "other")
     assert dataset.file(dataset[0]) == other / "a.png"

@@ -71,7 +71,7 @@ def test_only_a_header(tmp_path: Path) -> None:
 
 def test_missing_images(tmp_path: Path) -> None:
     (tmp_path / "CollectedData.csv").write_text(HEADER + "labeled-data/v/a.png,1,2,3,4\n")
-    with pytest.raises(DataError, match=r"none of the 1 images .* labeled-data/v/a\.png"):
+    with pytest.raises(DataError, match=r"none of the 1 images or videos .* labeled-data/v/a\.png"):
         open_dataset(tmp_path)
 
 

@@ -21,6 +21,8 @@ _MODULES = {
     "mpii": "mpii",
     "deeplabcut": "deeplabcut",
     "lightning-pose": "lightning_pose",
+    "sleap": "sleap",
+    "nwb": "nwb",
     "coco": "coco",
     "folder": "folder",
 }

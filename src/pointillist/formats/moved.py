@@ -57,18 +57,19 @@ def find_images(dataset: Dataset, root: str | Path) -> Dataset:
     if len(found) == 0 and len(missing) == len(paths):
         raise ImagesMissingError(
             dataset,
-            f"none of the {len(missing)} images is where the annotations say, nor anywhere below "
-            f"{root}: {summary(torn, 'are there several times') if torn else lost[0]}",
+            f"none of the {len(missing)} images or videos is where the annotations say, nor "
+            f"anywhere below {root}: "
+            f"{summary(torn, 'are there several times') if torn else lost[0]}",
             "Put them back, or give the folder that holds them.",
         )
     problems = list(dataset.problems)
     if found:
         moves = [f"{path} -> {place}" for path, place in found.items()]
-        problems.append(summary(moves, f"images have moved and were found by name below {root}"))
+        problems.append(summary(moves, f"files have moved and were found by name below {root}"))
     if torn:
-        problems.append(summary(torn, f"images have moved and cannot be told apart below {root}"))
+        problems.append(summary(torn, f"files have moved and cannot be told apart below {root}"))
     if lost:
-        problems.append(summary(lost, f"images are missing, also below {root}"))
+        problems.append(summary(lost, f"files are missing, also below {root}"))
     images = [replace(image, path=found.get(image.path, image.path)) for image in dataset]
     return replace(dataset, images=images, problems=problems)
 

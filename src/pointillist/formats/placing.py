@@ -30,9 +30,10 @@ def place_image(dataset: Dataset, image: Image, target: Path) -> None:
 
 
 def placed_names(images: Sequence[Image]) -> list[str]:
-    """A file name for each image, none twice: its own, or ``img000123.png`` for a frame.
+    """A file name for each image: its own, or ``img000123.png`` for a frame.
 
-    Where two would be the same, the later one gets the folder's name in front, or a number.
+    No two are equal, not even but for their ending: label files are often named by the rest.
+    Where they would be, the later one gets the folder's name in front, or a number.
     """
     taken: set[str] = set()
     names = []
@@ -41,9 +42,9 @@ def placed_names(images: Sequence[Image]) -> list[str]:
         name = path.name if image.frame is None else f"img{image.frame:06d}.png"
         owner = path.parent.name if image.frame is None else path.stem
         tries = [name, f"{owner}-{name}", *(f"{owner}-{n}-{name}" for n in range(2, 1000))]
-        names.append(next(t for t in tries if t.lower() not in taken))
         # Lower case: there are file systems that do not tell A.png from a.png.
-        taken.add(names[-1].lower())
+        names.append(next(t for t in tries if Path(t).stem.lower() not in taken))
+        taken.add(Path(names[-1]).stem.lower())
     return names
 
 
