@@ -2,7 +2,8 @@
 
 One homography leads from the file to the crop. A crop shows the object's box, enlarged to the
 network's aspect ratio and by a margin, with some context around it, so that rotated and scaled
-views find real pixels. Without a box it shows the whole image.
+views find real pixels. Without a box, or with an empty one (the extent of a single point), it
+shows the whole image.
 """
 
 from __future__ import annotations
@@ -46,13 +47,12 @@ class CropSpec:
 
     def region(self, box: Box | None, file_width: int, file_height: int) -> Box:
         """The part of the file that the crop shows, in the file's pixels; may reach outside."""
-        if box is None:
+        x, y, width, height = _within_reach(box, file_width, file_height)
+        margin = self.margin
+        if max(width, height) < 1:  # nothing can be seen in less than a pixel
             x, y, width, height = 0.0, 0.0, float(file_width), float(file_height)
             margin = 1.0
-        else:
-            x, y, width, height = box
-            margin = self.margin
-        scale = max(width / self.width, height / self.height, 1e-3) * margin
+        scale = max(width / self.width, height / self.height) * margin
         crop_width, crop_height = (scale * side for side in self.size)
         return (
             x + (width - crop_width) / 2,
@@ -60,6 +60,15 @@ class CropSpec:
             crop_width,
             crop_height,
         )
+
+
+def _within_reach(box: Box | None, file_width: int, file_height: int) -> Box:
+    """A box cut off one file size beyond the file: a wrong one must not cost all memory."""
+    if box is None:
+        return 0.0, 0.0, 0.0, 0.0
+    left, right = np.clip([box[0], box[0] + box[2]], -file_width, 2 * file_width)
+    top, bottom = np.clip([box[1], box[1] + box[3]], -file_height, 2 * file_height)
+    return float(left), float(top), float(right - left), float(bottom - top)
 
 
 def cut(image: np.ndarray, region: Box, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
