@@ -19,12 +19,14 @@ class HeatmapLoss(nn.Module):
         self, predicted: Tensor, target: Tensor, counts: Tensor, pixels: Tensor | None = None
     ) -> Tensor:
         """Squared error, averaged over pixels, then over the heatmaps that count."""
-        error = (predicted.float() - target.float()) ** 2
+        difference = predicted.float() - target.float()
+        # `where`, not a product: a heatmap that does not count may hold NaN. It has to go before
+        # the square, whose gradient would be NaN again.
+        error = difference.where(counts[..., None, None] > 0, 0) ** 2
         if pixels is None:
             each = error.mean(dim=(2, 3))
         else:
             weight = pixels.to(error.dtype)[:, None]
-            each = (error * weight).sum(dim=(2, 3)) / weight.sum(dim=(2, 3)).clamp_min(1)
+            each = (error * weight).sum(dim=(2, 3)) / weight.sum(dim=(2, 3)).clamp_min(1e-6)
         counts = counts.to(each.dtype)
-        # `where`, not a product: a heatmap that does not count may hold NaN.
-        return each.where(counts > 0, 0).mul(counts).sum() / counts.sum().clamp_min(1)
+        return (each * counts).sum() / counts.sum().clamp_min(1e-6)
