@@ -23,8 +23,16 @@ class WeightAverage(nn.Module):
         super().__init__()
         self.network = copy.deepcopy(network).requires_grad_(False).eval()
         self.decay = decay
-        self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
-        self.updates: torch.Tensor
+        # A plain number: to read it from a GPU would wait for the GPU at every step.
+        self.updates = 0
+
+    def get_extra_state(self) -> dict[str, int]:
+        """What a checkpoint holds besides the weights."""
+        return {"updates": self.updates}
+
+    def set_extra_state(self, state: dict[str, int]) -> None:
+        """Takes over what a checkpoint held."""
+        self.updates = state["updates"]
 
     def train(self, mode: bool = True) -> WeightAverage:
         """Stays in evaluation mode, whatever its owner does."""
@@ -33,8 +41,7 @@ class WeightAverage(nn.Module):
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
         """Moves towards the network's present weights."""
-        count = int(self.updates)
-        decay = min(self.decay, (1 + count) / (10 + count))
+        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         mine, theirs = _tensors(self.network), _tensors(network)
         floats = [i for i, tensor in enumerate(mine) if tensor.is_floating_point()]
         torch._foreach_lerp_([mine[i] for i in floats], [theirs[i] for i in floats], 1 - decay)
