@@ -66,8 +66,7 @@ class View:
     Args:
         images: (B, 3, H, W) float, normalised.
         transform: (B, 3, 3) from crop pixels to this view's pixels.
-        flipped: (B,) bool; a flipped view has its left and right points exchanged, in ``points``
-            and in any heatmap that :meth:`carry` brings in.
+        flipped: (B,) bool; a flipped view has its left and right points exchanged.
         points: (B, K, 2) in this view's pixels; NaN where not annotated.
         annotated: (B, K) bool: annotated and inside the view.
     """
@@ -108,7 +107,10 @@ def pixels_from_file(batch: Batch, transform: Tensor, size: Size, stride: int) -
         size: width and height of the view.
         stride: of the map.
     """
-    from_file = at_stride(transform @ inverse(batch.to_file), stride)
-    grid = source_grid(from_file, (size[0] // stride, size[1] // stride))
+    map_size = (size[0] // stride, size[1] // stride)
+    crop = source_grid(at_stride(transform, stride), map_size)
+    file = source_grid(at_stride(transform @ inverse(batch.to_file), stride), map_size)
     limits = batch.file_size[:, None, None, :] / stride
-    return inside(grid, limits[..., 0], limits[..., 1])
+    # Beyond the crop a view shows fill, even where the file goes on.
+    in_crop = inside(crop, batch.size[0] / stride, batch.size[1] / stride)
+    return in_crop & inside(file, limits[..., 0], limits[..., 1])

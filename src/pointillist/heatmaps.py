@@ -77,9 +77,13 @@ def _at(heatmaps: Tensor, column: Tensor, row: Tensor) -> Tensor:
 
 
 def _slope_signs(heatmaps: Tensor, column: Tensor, row: Tensor) -> Tensor:
+    height, width = heatmaps.shape[-2:]
     x = _at(heatmaps, column + 1, row) - _at(heatmaps, column - 1, row)
     y = _at(heatmaps, column, row + 1) - _at(heatmaps, column, row - 1)
-    return torch.stack([x.sign(), y.sign()], dim=-1)
+    # On the border there is nothing to compare the one neighbour with.
+    inner_x = (column > 0) & (column < width - 1)
+    inner_y = (row > 0) & (row < height - 1)
+    return torch.stack([x.sign() * inner_x, y.sign() * inner_y], dim=-1)
 
 
 def _taylor_peak(heatmaps: Tensor, column: Tensor, row: Tensor, points: Tensor) -> Tensor:
