@@ -57,6 +57,15 @@ def mirror(width: float, flipped: Tensor) -> Tensor:
 
 
 @in_float32
+def compose(*transforms: Tensor) -> Tensor:
+    """The product of transforms (B, 3, 3): the last one acts first."""
+    product = transforms[0]
+    for transform in transforms[1:]:
+        product = product @ transform
+    return product
+
+
+@in_float32
 def about(transform: Tensor, x: float, y: float) -> Tensor:
     """The same transform about the point (x, y) in place of the origin."""
     moved = transform.new_tensor([[1, 0, x], [0, 1, y], [0, 0, 1]])
@@ -158,11 +167,13 @@ def warp(
         mode: ``bilinear`` or ``nearest``.
 
     Returns:
-        (B, C, height, width).
+        (B, C, height, width) in float32, or float64 where the images are.
     """
     height, width = images.shape[-2:]
     grid = source_grid(transform, size)
     grid = grid * grid.new_tensor([2.0 / width, 2.0 / height]) - 1.0
+    # Positions in 16 bits would be off by whole pixels, and both must have one type.
+    images = images.to(torch.promote_types(images.dtype, torch.float32))
     return F.grid_sample(
         images, grid.to(images.dtype), mode=mode, padding_mode=padding, align_corners=False
     )
