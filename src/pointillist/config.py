@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -77,8 +78,8 @@ class Config(_Options):
 #: What each preset says other than the defaults.
 PRESETS: dict[str, dict[str, Any]] = {
     "cpu": {
-        "model": {"backbone": "mobilenetv3_small_100", "pretrained": True},
-        "training": {"max_steps": 3000, "precision": "auto"},
+        "model": {"backbone": "resnet18", "pretrained": True},
+        "training": {"max_steps": 3000},
     },
     "gpu": {
         "model": {"backbone": "hrnet_w32", "pretrained": True},
@@ -184,14 +185,17 @@ def _merge(into: dict[str, Any], new: dict[str, Any]) -> None:
         if isinstance(value, dict) and isinstance(into.get(key), dict):
             _merge(into[key], value)
         else:
-            into[key] = dict(value) if isinstance(value, dict) else value
+            into[key] = copy.deepcopy(value)  # later settings must not reach into the presets
 
 
 def _parse_setting(setting: str) -> dict[str, Any]:
     place, equals, text = setting.partition("=")
     if not equals or not place:
         raise ConfigError(f"'{setting}' is not of the form option=value")
-    value: Any = yaml.safe_load(text)
+    try:
+        value: Any = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ConfigError(f"the value of '{setting}' is not valid YAML") from None
     for part in reversed(place.strip().split(".")):
         value = {part: value}
     return dict(value)
