@@ -85,19 +85,28 @@ def decode_sample(sample: Sample, spec: CropSpec) -> Crop:
     Raises:
         DataError: the file is missing or cannot be decoded.
     """
-    pixels = _read(sample)
+    pixels = _read(sample.file, sample.image.frame)
     height, width = pixels.shape[:2]
     region = spec.region(sample.box, width, height)
     crop, to_crop = cut(pixels, region, spec.size)
     return Crop(crop, np.linalg.inv(to_crop), (width, height))
 
 
-def _read(sample: Sample) -> np.ndarray:
-    if sample.image.frame is None:
-        return read_image(sample.file)
+def read_pixels(dataset: Dataset, image: Image) -> np.ndarray:
+    """(H, W, 3) uint8 RGB pixels of an image file or a frame of a video.
+
+    Raises:
+        DataError: the file is missing or cannot be decoded.
+    """
+    return _read(dataset.file(image), image.frame)
+
+
+def _read(file: Path, frame: int | None) -> np.ndarray:
+    if frame is None:
+        return read_image(file)
     from pointillist.video import read_frame  # PyAV is only needed for videos
 
-    return read_frame(sample.file, sample.image.frame)
+    return read_frame(file, frame)
 
 
 def points_of(samples: Sequence[Sample], keypoints: int) -> tuple[np.ndarray, np.ndarray]:

@@ -56,6 +56,7 @@ def train(
     unlabeled: Sequence[str | Path | Dataset] = (),
     val: str | Path | Dataset | None = None,
     config: Config | None = None,
+    flip_pairs: Sequence[tuple[str, str]] = (),
     resume: bool = False,
     strict: bool = False,
     quiet: bool = False,
@@ -69,6 +70,7 @@ def train(
         unlabeled: more images without labels.
         val: what to validate on; none: the split's, else a share of the labelled images.
         config: every option; none: the defaults.
+        flip_pairs: (left, right) names, in place of the left-right pairs that the data has.
         resume: continue the run in ``out`` with its own config and split.
         strict: an unreadable image is an error; otherwise it is reported and left out.
         quiet: no progress bar.
@@ -92,7 +94,14 @@ def train(
             raise ConfigError("there is no data to train on", do="Name it, or use --resume.")
         config = config or Config()
         get_method(config.method)
-        parts = gather(data, unlabeled=unlabeled, val=val, seed=config.training.seed, strict=strict)
+        parts = gather(
+            data,
+            unlabeled=unlabeled,
+            val=val,
+            flip_pairs=flip_pairs,
+            seed=config.training.seed,
+            strict=strict,
+        )
         run = Run.create(out, config, parts.skeleton)
         parts.save(out / "split")
         write_text(out / _READY, "".join(f"{line}\n" for line in parts.problems))
@@ -245,6 +254,11 @@ def _trainer(run: Run, network: torch.nn.Module, *, validated: bool, quiet: bool
     )
 
 
+def default_preset() -> str:
+    """``gpu`` where there is a GPU, else ``cpu``."""
+    return "gpu" if torch.cuda.is_available() else "cpu"
+
+
 def _silence() -> None:
     """Lightning's advice is for people who write training loops."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
@@ -254,6 +268,8 @@ def _silence() -> None:
         ".*Checkpoint directory .* exists and is not empty.*",
         ".*Experiment logs directory .* exists.*",
         ".*was not found in the CSVLogger.*",
+        ".*module\\(s\\) in eval mode at the start of training.*",
+        ".*LeafSpec.*is deprecated.*",
     ):
         warnings.filterwarnings("ignore", text)
 

@@ -66,6 +66,7 @@ def gather(
     *,
     unlabeled: Sequence[str | Path | Dataset] = (),
     val: str | Path | Dataset | None = None,
+    flip_pairs: Sequence[tuple[str, str]] = (),
     seed: int = 0,
     strict: bool = False,
 ) -> TrainingData:
@@ -76,6 +77,7 @@ def gather(
             Images in it without annotation count as unlabelled.
         unlabeled: more images without labels; labels in them are never read.
         val: what to validate on; none: the split folder's, else a share of the labelled images.
+        flip_pairs: (left, right) names, in place of the left-right pairs that the data has.
         seed: chooses the held-out images.
         strict: an unreadable image is an error; otherwise it is reported and left out.
 
@@ -86,6 +88,12 @@ def gather(
     labeled = parts["labeled"]
     if val is not None:
         parts["val"] = _open(val)
+    if flip_pairs:
+        parts = {
+            name: part.with_flip_pairs(flip_pairs) if part.skeleton else part
+            for name, part in parts.items()
+        }
+        labeled = parts["labeled"]
     bare = [_bare(part) for part in (parts.get("unlabeled"), *map(_open, unlabeled)) if part]
     bare.insert(0, _bare(labeled.subset(labeled.unlabeled)))
     labeled = labeled.subset(labeled.labeled)

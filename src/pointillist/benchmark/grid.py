@@ -13,7 +13,7 @@ from pointillist.dataset import Dataset
 from pointillist.files import read_json, write_json
 from pointillist.inference import evaluate
 from pointillist.run import Run, environment
-from pointillist.split import parse_groups, parse_ranges, split_dataset
+from pointillist.split import split_dataset
 from pointillist.training import train
 
 
@@ -92,8 +92,8 @@ def run_cell(
     rule = protocol.split
     parts = split_dataset(
         dataset,
-        ranges=parse_ranges([f"{k}={v}" for k, v in rule.ranges.items()]) if rule.ranges else None,
-        groups=parse_groups([f"{k}={v}" for k, v in rule.groups.items()]) if rule.groups else None,
+        ranges=rule.ranges,
+        groups=rule.groups,
         labeled=f"{cell.fraction:g}%",
         seed=cell.seed,
     )

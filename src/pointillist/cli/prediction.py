@@ -34,9 +34,9 @@ def evaluate(
     """Every metric with its definition, per point; plots."""
     from pointillist import inference
     from pointillist.report.evaluation import write_report
-    from pointillist.report.tables import per_keypoint_rows, summary_rows
+    from pointillist.report.tables import keypoint_table, metric_table
 
-    length = normalizer if normalizer.isalpha() else float(normalizer)
+    length = normalizer if normalizer.isalpha() else _number(normalizer)
     scores, truth, predicted = inference.evaluate(
         run,
         data,
@@ -47,13 +47,13 @@ def evaluate(
         quiet=quiet or json,
     )
     if plots is not None:
-        write_report(plots, scores, truth, predicted)
+        notes(write_report(plots, scores, truth, predicted))
     notes(predicted.problems)
     if json:
         print_json(scores)
         return
-    print_table("scores", summary_rows(scores))
-    print_table("per point", per_keypoint_rows(scores))
+    for table in (metric_table(scores), keypoint_table(scores)):
+        print_table(table.title, [table.columns, *table.rows])
     if plots is not None:
         typer.echo(f"wrote {plots / 'index.html'}")
 
@@ -72,15 +72,22 @@ def predict(
     """Predict points; coordinates are in the files' pixels."""
     from pointillist import inference
     from pointillist.formats.predictions import write_predictions
-    from pointillist.report.draw import write_overlays
+    from pointillist.report.overlays import write_overlays
 
     predicted = inference.predict(run, images, flip=flip, device=device, quiet=quiet)
     lost = write_predictions(predicted, out)
     if overlay is not None:
-        write_overlays(predicted, overlay)
+        notes(write_overlays(predicted, overlay))
     notes(lost)
     notes(predicted.problems, most=1000)
     unread = sum(not image.instances for image in predicted.images)
     typer.echo(f"{len(predicted) - unread} images predicted, {unread} not; wrote {out}")
     if unread == len(predicted):
         raise typer.Exit(1)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is neither a normaliser nor a number") from None

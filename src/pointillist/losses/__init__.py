@@ -1,5 +1,13 @@
-"""Losses: one file each, pure functions of tensors in modules without state."""
+"""Losses: one file each, modules without state."""
 
+from pointillist.losses.equivariance import TransformationEquivarianceLoss
 from pointillist.losses.heatmap import HeatmapLoss
+from pointillist.losses.invariance import TransformationInvarianceLoss
+from pointillist.losses.semantic import SemanticConsistencyLoss
 
-__all__ = ["HeatmapLoss"]
+__all__ = [
+    "HeatmapLoss",
+    "SemanticConsistencyLoss",
+    "TransformationEquivarianceLoss",
+    "TransformationInvarianceLoss",
+]

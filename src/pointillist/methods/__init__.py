@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pointillist.errors import ConfigError, did_you_mean
 from pointillist.methods.base import Method, MethodOptions, Setting
+from pointillist.methods.semantic_consistency import SemanticConsistency
 from pointillist.methods.supervised import Supervised
 
-METHODS: dict[str, type[Method]] = {method.name: method for method in (Supervised,)}
+METHODS: dict[str, type[Method]] = {
+    method.name: method for method in (Supervised, SemanticConsistency)
+}
 
 
 def get_method(name: str) -> type[Method]:

@@ -1,0 +1,27 @@
+"""The verb demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pointillist.cli.printing import print_table
+
+
+def demo(
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for everything.")] = Path("demo"),
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 1500,
+    seed: Annotated[int, typer.Option(help="Of data, labels and training.")] = 0,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+) -> None:
+    """Built-in data, 5 % labels, a network trained from nothing: a table, pictures and a page."""
+    from pointillist.demo import run_demo
+    from pointillist.report.tables import comparison_table
+
+    outcomes = run_demo(out, steps=steps, seed=seed, quiet=quiet, say=typer.echo)
+    table = comparison_table({o.method: o.metrics for o in outcomes}, ["pck@0.1", "pck@0.2", "nme"])
+    print_table(table.title, [table.columns, *table.rows])
+    for outcome in outcomes:
+        typer.echo(f"pictures and plots: {out / 'report' / outcome.method / 'index.html'}")

@@ -1,0 +1,112 @@
+"""The demonstration: built-in creatures, few labels, a network trained from nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pointillist.config import make_config
+from pointillist.dataset import Dataset
+from pointillist.files import write_json
+from pointillist.formats import open_dataset
+from pointillist.inference import evaluate
+from pointillist.report.evaluation import write_report
+from pointillist.split import split_dataset
+from pointillist.synthetic import make_dataset
+from pointillist.training import train
+
+#: Images to train on, of which 5 % are labelled; to validate on; to test on.
+PARTS = {"train": 1200, "val": 100, "test": 300}
+LABELED = "5%"
+
+_CONFIG: dict[str, Any] = {
+    "input": {"width": 96, "height": 96},
+    "model": {"backbone": "resnet18"},
+    "training": {"validate_every": 250, "learning_rate": 2e-3},
+}
+
+
+@dataclass
+class Outcome:
+    """What one method reached.
+
+    Args:
+        method: its name.
+        metrics: scores on the test images.
+        minutes: of training.
+        folder: of the run.
+    """
+
+    method: str
+    metrics: dict[str, Any]
+    minutes: float
+    folder: Path
+
+
+def run_demo(
+    folder: Path, *, steps: int = 1500, seed: int = 0, quiet: bool = False,
+    say: Callable[[str], None] = print,
+) -> list[Outcome]:  # fmt: skip
+    """Draws the data, trains, scores, and writes pictures and a page.
+
+    Args:
+        folder: for everything; what is there already is used again.
+        steps: of each training.
+        seed: of data, labels and training.
+        quiet: no progress bars.
+        say: is told what happens.
+
+    Returns:
+        one outcome for each method.
+    """
+    data = _data(folder / "data", seed, say)
+    start = 0
+    ranges = {}
+    for name, count in PARTS.items():
+        ranges[name] = (start, start + count)
+        start += count
+    parts = split_dataset(data, ranges=ranges, labeled=LABELED, seed=seed)
+    say(f"{len(parts.labeled)} labelled and {len(parts.unlabeled)} unlabelled creatures")
+    outcomes = []
+    for method in ("supervised",):
+        run_folder = folder / method
+        config = make_config(
+            values=_CONFIG | {"method": method}, sets=[f"training.max_steps={steps}"]
+        )
+        resume = (run_folder / "problems.txt").exists()
+        run = train(
+            None if resume else parts.labeled,
+            run_folder,
+            unlabeled=[] if resume else [parts.unlabeled],
+            val=None if resume else parts.val,
+            config=config,
+            resume=resume,
+            quiet=quiet,
+        )
+        scores, truth, predicted = evaluate(run, parts.test, quiet=quiet)
+        write_report(
+            folder / "report" / method,
+            scores,
+            truth,
+            predicted,
+            title=f"pointillist demo: {method}",
+            intro=f"Trained on {len(parts.labeled)} labelled of {PARTS['train']} built-in "
+            f"creatures, from random weights; scored on {PARTS['test']} others.",
+            config=run.config.model_dump(mode="json"),
+        )
+        outcomes.append(Outcome(method, scores, run.metrics["minutes"], run_folder))
+    write_json(
+        folder / "results.json",
+        {o.method: {"minutes": o.minutes, "metrics": o.metrics} for o in outcomes},
+        indent=1,
+    )
+    return outcomes
+
+
+def _data(folder: Path, seed: int, say: Callable[[str], None]) -> Dataset:
+    if (folder / "annotations.json").exists():
+        return open_dataset(folder / "annotations.json", "coco")
+    say(f"drawing {sum(PARTS.values())} creatures")
+    return make_dataset(folder, sum(PARTS.values()), seed)

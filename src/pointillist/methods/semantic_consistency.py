@@ -1,0 +1,147 @@
+"""Semantic keypoint consistency with transformation equivariance and invariance (ICLR 2021)."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from pointillist import geometry
+from pointillist.augment import ViewOptions, random_perspective, random_transform
+from pointillist.batch import Batch, View, pixels_from_file
+from pointillist.losses import (
+    HeatmapLoss,
+    SemanticConsistencyLoss,
+    TransformationEquivarianceLoss,
+    TransformationInvarianceLoss,
+)
+from pointillist.methods.base import Method, MethodOptions, Setting
+from pointillist.models.classifier import KeypointClassifier
+from pointillist.models.localizer import Localizer
+from pointillist.models.representation import represent
+
+#: The affine transform of the option ``transform: affine``.
+_AFFINE = ViewOptions(rotation=30, scale=0.2, shift=0.05, flip=0, color=0, gray=0)
+
+
+class SemanticConsistencyOptions(MethodOptions):
+    """Options of semantic consistency; a weight of 0 switches a loss off."""
+
+    supervised: float = Field(1000.0, ge=0, description="lambda_1")
+    semantic: float = Field(0.5, ge=0, description="lambda_2, of the semantic consistency")
+    equivariance: float = Field(100.0, ge=0, description="lambda_3")
+    invariance: float = Field(100.0, ge=0, description="lambda_4")
+    channels: int = Field(64, ge=1, description="C, of a representation")
+    transform: Literal["perspective", "affine"] = "perspective"
+    strength: float = Field(
+        0.15, gt=0, lt=0.5, description="of the perspective: d as a share of the shorter side"
+    )
+    true_heatmaps: bool = Field(
+        True, description="labelled crops use ground-truth heatmaps in the unsupervised losses"
+    )
+    valid_only: bool = Field(
+        True, description="pixels from outside the image do not count in the equivariance"
+    )
+    burn_in: float = Field(0.0, ge=0, lt=1, description="share of the training without them")
+    ramp: float = Field(0.0, ge=0, lt=1, description="share in which their weights grow to full")
+
+
+class SemanticConsistency(Method):
+    """Learns heatmaps and pose-invariant representations of keypoints together.
+
+    Moskvyak, Maire, Dayoub and Baktashmotlagh, "Semi-supervised keypoint localization", ICLR
+    2021: L = l_1 L_sup + l_2 L_sc + l_3 L_te + l_4 L_ti (eq. 5). Every crop goes through the
+    network twice, as it is and moved by a random transform.
+    """
+
+    name: ClassVar[str] = "semantic_consistency"
+    Options: ClassVar[type[MethodOptions]] = SemanticConsistencyOptions
+    options: SemanticConsistencyOptions
+
+    def __init__(self, model: Localizer, setting: Setting, options: MethodOptions) -> None:
+        super().__init__(model, setting, options)
+        self.project = nn.Conv2d(model.feature_channels, self.options.channels, kernel_size=1)
+        self.classifier = KeypointClassifier(self.options.channels, model.keypoints)
+        self.supervised = HeatmapLoss()
+        self.semantic = SemanticConsistencyLoss()
+        self.equivariance = TransformationEquivarianceLoss()
+        self.invariance = TransformationInvarianceLoss()
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """The four losses on labelled and unlabelled crops."""
+        options = self.options
+        view = self.setting.views.random(batch, self.setting.view_options)
+        transform = self._transform(view)
+        moved = geometry.warp(view.images, transform, view.size)
+        heatmaps, features = self._forward(torch.cat([view.images, moved]))
+        (first, second), (features, moved_features) = heatmaps.chunk(2), features.chunk(2)
+
+        target = self.targets(view)
+        labeled = batch.labeled[:, None] & view.annotated
+        losses = {"supervised": options.supervised * self.supervised(first, target, labeled)}
+        weight = self._weight()
+        if not weight:
+            return losses
+
+        on_map = geometry.at_stride(transform, self.model.stride)
+        used, used_moved = first, second
+        if options.true_heatmaps:
+            size = (first.shape[-1], first.shape[-2])
+            known = labeled[:, :, None, None]
+            used = torch.where(known, target, first)
+            used_moved = torch.where(known, geometry.warp(target, on_map, size), second)
+        if options.equivariance:
+            valid = self._valid(batch, view, transform) if options.valid_only else None
+            error = self.equivariance(second, used, on_map, valid)
+            losses["equivariance"] = weight * options.equivariance * error
+        if options.semantic or options.invariance:
+            z, z_moved = represent(features, used), represent(moved_features, used_moved)
+            # A labelled crop's points that are hidden from the annotator say nothing; an
+            # unlabelled crop's all count, as in the paper.
+            counts = torch.where(batch.labeled[:, None], view.annotated, True)
+            if options.invariance:
+                losses["invariance"] = (
+                    weight * options.invariance * self.invariance(z, z_moved, counts)
+                )
+            if options.semantic:
+                logits = self.classifier(torch.cat([z, z_moved]))
+                both = torch.cat([counts, counts])
+                losses["semantic"] = weight * options.semantic * self.semantic(logits, both)
+        self.figures = self._figures(batch, first)
+        return losses
+
+    def _forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        output = self.model(images)
+        return output.heatmaps, self.project(output.features).float()
+
+    def _weight(self) -> float:
+        """Of the unsupervised losses: 0 during the burn-in, then growing to 1."""
+        since = self.progress - self.options.burn_in
+        if since < 0:
+            return 0.0
+        return min(1.0, since / self.options.ramp) if self.options.ramp else 1.0
+
+    def _transform(self, view: View) -> Tensor:
+        """g (B, 3, 3), from the view onto itself."""
+        count, device = len(view.images), view.images.device
+        if self.options.transform == "perspective":
+            return random_perspective(count, view.size, self.options.strength, device)
+        return random_transform(count, view.size, _AFFINE, device)[0]
+
+    def _valid(self, batch: Batch, view: View, transform: Tensor) -> Tensor:
+        """Pixels of the moved map (B, H, W) that lay in the view and show the file."""
+        stride = self.model.stride
+        size = (view.size[0] // stride, view.size[1] // stride)
+        on_map = geometry.at_stride(transform, stride)
+        from_file = pixels_from_file(
+            batch, geometry.compose(transform, view.transform), view.size, stride
+        )
+        return geometry.valid_mask(on_map, size, size) & from_file
+
+    @staticmethod
+    def _figures(batch: Batch, heatmaps: Tensor) -> dict[str, Tensor]:
+        """The mean height of the peaks on unlabelled crops: it falls when training collapses."""
+        peaks = heatmaps.detach()[~batch.labeled].flatten(2).amax(dim=2)
+        return {"unlabeled_peak": peaks.mean()} if len(peaks) else {}

@@ -1,0 +1,54 @@
+"""The report of an evaluation: plots as PNG files and one HTML page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pointillist.dataset import Dataset
+from pointillist.files import whole_file, write_json, write_text
+from pointillist.report.html import Picture, page, photograph
+from pointillist.report.pictures import examples
+from pointillist.report.plots import metric_figures, png
+from pointillist.samples import read_pixels
+
+
+def write_report(
+    folder: Path,
+    metrics: Mapping[str, Mapping[str, Any]],
+    truth: Dataset,
+    predicted: Dataset,
+    *,
+    title: str = "Evaluation",
+    intro: str = "",
+    config: Mapping[str, Any] | None = None,
+) -> list[str]:
+    """Writes ``index.html``, ``metrics.json`` and a PNG file for every plot.
+
+    Args:
+        folder: to write to.
+        metrics: scores as :func:`pointillist.metrics.score` gives them.
+        truth, predicted: what they rest on, paired.
+
+    Returns:
+        one line for each picture that could not be read.
+    """
+    plots = []
+    for number, (caption, figure) in enumerate(metric_figures(metrics).items(), start=1):
+        data = png(figure)
+        plots.append(Picture(data, caption))
+        with whole_file(folder / f"plot-{number}.png") as file:
+            file.write_bytes(data)
+    shown, problems = examples(truth, predicted, read=read_pixels, paired=True)
+    text = page(
+        title,
+        intro=intro,
+        metrics=metrics,
+        plots=plots,
+        pictures=[photograph(example.image, example.caption) for example in shown],
+        config=config,
+    )
+    write_json(folder / "metrics.json", metrics, indent=1)
+    write_text(folder / "index.html", text)
+    return problems
