@@ -33,28 +33,30 @@ def results_of(session: Session) -> dict[str, Any]:
         for image in project.dataset
         if image.labeled and image.id is not None and session.predictions.of(image.id)
     ]
-    fresh = [image for image in compared if keys[image.id] not in trained_on]
+    seen = trained_on or set()
+    fresh = [image for image in compared if keys[image.id] not in seen]
     return {
         "rounds": [
             {**entry, "score": _best(session, entry["name"])} for entry in session.rounds.rounds
         ],
+        "known": trained_on is not None,
         "new": _scores(session, fresh),
-        "trained": _scores(session, [i for i in compared if keys[i.id] in trained_on]),
+        "trained": _scores(session, [i for i in compared if keys[i.id] in seen]),
         "worst": _worst(session, compared, {image.id for image in fresh}),
     }
 
 
-def _trained_on(session: Session) -> set[Key]:
-    """The images whose labels the latest finished round learned from."""
+def _trained_on(session: Session) -> set[Key] | None:
+    """The images whose labels the latest finished round learned from; none if nobody knows."""
     for entry in reversed(session.rounds.rounds):
         if entry["state"] == "finished":
             file = session.project.folder / RUNS / entry["name"] / "split" / "labeled.json"
             try:
                 labeled = open_dataset(file, "coco")
             except DataError:
-                return set()
+                return None
             return set(keys_of(labeled.root, labeled))
-    return set()
+    return None
 
 
 def _best(session: Session, name: str) -> float | None:

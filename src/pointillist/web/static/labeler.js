@@ -113,10 +113,13 @@ class Labeler extends Emitter {
     const { instances } = this.doc;
     if (!instances.length) return;
     const at = instances.findIndex((instance) => instance.key === this.active);
-    this.active = instances[(at + by + instances.length) % instances.length].key;
-    this.current = this.#nextOpen(-1);
-    this.pickedDraft = null;
-    this.emit("change");
+    this.activate(instances[(at + by + instances.length) % instances.length].key);
+  }
+
+  /** Makes an instance the active one, at its first open keypoint. */
+  activate(key) {
+    this.active = key;
+    this.select(this.#nextOpen(-1));
   }
 
   newInstance() {

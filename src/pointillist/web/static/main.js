@@ -1,7 +1,7 @@
 // Puts the page together: tabs, and which image is open.
 
 import { startDialogs, note } from "./dialogs.js";
-import { openDocument, unsavedDocuments } from "./document.js";
+import { openDocument } from "./document.js";
 import { find, percent } from "./dom.js";
 import { showGallery, startGallery } from "./gallery.js";
 import { startKeys, writeHelp } from "./keys.js";
@@ -138,6 +138,3 @@ start().catch((error) => {
   find("#failure").hidden = false;
   find("#failure").textContent = error.message;
 });
-
-// For the tests that look at the page from outside.
-window.pointillist = { store, labeler, stage, unsavedDocuments };

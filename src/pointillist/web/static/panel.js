@@ -1,7 +1,7 @@
 // The panel beside the stage: image, instances, keypoints, predictions, light.
 
 import { COLOURS, outline } from "./drawing.js";
-import { find, h, percent } from "./dom.js";
+import { find, h, percent, plural } from "./dom.js";
 import { labeler } from "./labeler.js";
 import { stage } from "./stage.js";
 import { store } from "./store.js";
@@ -67,7 +67,7 @@ function write() {
 function writeImage(doc) {
   const place = store.order.indexOf(doc.id);
   const list = place >= 0 ? store.order : store.ids;
-  find("#image-name").textContent = doc.name;
+  find("#image-name").textContent = doc.name.split("/").pop();
   find("#image-name").title = doc.name;
   find("#image-place").textContent = `${list.indexOf(doc.id) + 1} of ${list.length.toLocaleString("en")}`;
   const row = store.rows.get(doc.id);
@@ -88,7 +88,7 @@ function writeInstances(doc) {
       type: "button",
       "aria-pressed": String(instance.key === labeler.active),
       title: `${labeler.skeleton.name} ${i + 1}`,
-      onclick: () => labeler.select(null, instance.key),
+      onclick: () => labeler.activate(instance.key),
     }, String(i + 1)),
   );
   const isNew = labeler.active === null;
@@ -158,7 +158,7 @@ function writePredictions(doc) {
   const count = labeler.drafts().length;
   find("#predictions").hidden = doc.predictions.length === 0;
   find("#accept").disabled = count === 0;
-  find("#accept-count").textContent = count ? `${count} ` : "";
+  find("#accept-text").textContent = count ? `Accept ${plural(count, "prediction")}` : "All decided";
   find("#threshold-value").textContent = percent(labeler.threshold);
   find("#threshold").value = labeler.threshold;
 }

@@ -15,14 +15,23 @@ export async function showResults(app) {
     return;
   }
   const part = results.new ?? results.trained;
+  const kind = !results.known ? "unknown" : part === results.new ? "good" : "caution";
   find("#results-body").hidden = !part && results.rounds.length === 0;
   find("#results-empty").hidden = Boolean(part) || results.rounds.length > 0;
-  writeScores(part, part === results.new);
+  writeScores(part, kind);
   writeRounds(results.rounds);
   await writeWorst(results.worst, app);
 }
 
-function writeScores(part, isNew) {
+const MEASURED = {
+  good: (on) => `Measured on ${on} that this model was not trained on.`,
+  caution: (on) =>
+    `Measured on ${on} that the model was trained on: on new images it will be worse. ` +
+    "Correct some predictions to see how it does there.",
+  unknown: (on) => `Measured on ${on}. The model comes from elsewhere: it may have been trained on some of them.`,
+};
+
+function writeScores(part, kind) {
   const scores = part?.scores;
   const pck = scores?.["pck@0.1"];
   find("#results-score").textContent = pck?.value == null ? "–" : percent(pck.value, 1);
@@ -30,12 +39,8 @@ function writeScores(part, isNew) {
   find("#results-meaning").textContent = pck
     ? `of the points lie within a tenth of the object's size of the label${range}`
     : (part?.reason ?? "There are no labels to compare the predictions with.");
-  find("#results-note").textContent = part
-    ? isNew
-      ? `Measured on ${plural(part.images, "image")} that this model was not trained on.`
-      : `Measured on ${plural(part.images, "image")} that the model was trained on: on new images it will be worse. Correct some predictions to see how it does there.`
-    : "";
-  find("#results-note").dataset.kind = isNew ? "good" : "caution";
+  find("#results-note").textContent = part ? MEASURED[kind](plural(part.images, "image")) : "";
+  find("#results-note").dataset.kind = kind;
   const pixels = pixelErrors(scores);
   find("#results-points").replaceChildren(
     ...store.project.skeleton.keypoints.map((name) => pointRow(name, pck?.per_keypoint?.[name], pixels?.[name])),
@@ -65,6 +70,7 @@ function writeRounds(rounds) {
   const points = rounds
     .filter((round) => round.score !== null && round.images !== null)
     .map((round) => [round.images, round.score]);
+  find("#rounds-figure").hidden = points.length === 0;
   plot(find("#plot-rounds"), [{ name: "PCK@0.1", className: "main", points, dots: true }], {
     x: "labelled images",
     y: "PCK@0.1",

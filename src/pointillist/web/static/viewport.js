@@ -1,7 +1,7 @@
 // From image pixels to screen pixels and back: one scale and one offset.
 
 const LARGEST = 64;
-const MARGIN = 24;
+const MARGIN = { side: 24, top: 20, bottom: 68 }; // the toolbar is at the bottom
 
 export class Viewport {
   scale = 1;
@@ -25,15 +25,15 @@ export class Viewport {
 
   get fitScale() {
     return Math.min(
-      (this.width - 2 * MARGIN) / this.#image.width,
-      (this.height - 2 * MARGIN) / this.#image.height,
+      (this.width - 2 * MARGIN.side) / this.#image.width,
+      (this.height - MARGIN.top - MARGIN.bottom) / this.#image.height,
     );
   }
 
   fit() {
     this.scale = Math.max(this.fitScale, 1e-3);
     this.x = (this.width - this.#image.width * this.scale) / 2;
-    this.y = (this.height - this.#image.height * this.scale) / 2;
+    this.y = (this.height + MARGIN.top - MARGIN.bottom - this.#image.height * this.scale) / 2;
     this.#fitted = true;
   }
 
