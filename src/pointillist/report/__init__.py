@@ -4,5 +4,7 @@
 - :mod:`~pointillist.report.pictures`: example pictures of truth and prediction, contact sheets;
 - :mod:`~pointillist.report.plots`: plots of scores;
 - :mod:`~pointillist.report.tables`: scores as rows, for the terminal and Markdown;
-- :mod:`~pointillist.report.html`: one self-contained page of it all.
+- :mod:`~pointillist.report.html`: one self-contained page of it all;
+- :mod:`~pointillist.report.evaluation`: the folder that an evaluation leaves;
+- :mod:`~pointillist.report.overlays`: predictions drawn into every image.
 """
