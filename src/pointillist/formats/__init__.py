@@ -23,6 +23,7 @@ _MODULES = {
     "lightning-pose": "lightning_pose",
     "sleap": "sleap",
     "nwb": "nwb",
+    "yolo": "yolo",
     "coco": "coco",
     "folder": "folder",
 }
