@@ -152,3 +152,13 @@ def only_names(skeleton: Skeleton | None, names: Sequence[str], title: str) -> l
             do="Write it as COCO, which holds any skeleton.",
         )
     return [skeleton.index(name) for name in names]
+
+
+def no_frames(dataset: Dataset, title: str) -> None:
+    """Raises DataError if images are frames of videos: a layout of image files cannot hold them."""
+    if any(image.frame is not None for image in dataset):
+        raise DataError(
+            f"{title} holds image files; this data set has frames of videos",
+            where=dataset.root,
+            do="Write it as COCO, which can name frames.",
+        )

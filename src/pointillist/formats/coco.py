@@ -89,17 +89,16 @@ def write(dataset: Dataset, path: Path) -> list[str]:
     """
     file = path if path.suffix.lower() == ".json" else path / "annotations.json"
     notes = []
-    image_ids = _numbers([image.id for image in dataset])
+    image_ids = image_numbers(dataset)
     if any(image.id not in (None, n) for image, n in zip(dataset, image_ids, strict=True)):
         notes.append("image ids repeated, so the images were numbered anew")
     names = names_from(dataset, file.parent)
     pairs = [(n, i) for n, image in zip(image_ids, dataset, strict=True) for i in image.instances]
-    categories, number_of = [], {}
+    categories: list[dict[str, Any]] = []
+    number_of: dict[str, int] = {}
     if dataset.skeleton is not None:
-        kinds = sorted({i.category or dataset.skeleton.name for _, i in pairs})
-        kinds = kinds or [dataset.skeleton.name]
-        number_of = {kind: number for number, kind in enumerate(kinds, start=1)}
-        categories = write_categories(dataset.skeleton, kinds)
+        number_of = category_numbers(dataset)
+        categories = write_categories(dataset.skeleton, list(number_of))
     annotations = []
     ids = _numbers([instance.id for _, instance in pairs])
     for number, (image_id, instance) in zip(ids, pairs, strict=True):
@@ -113,6 +112,20 @@ def write(dataset: Dataset, path: Path) -> list[str]:
     ]
     write_json(file, {"images": images, "annotations": annotations, "categories": categories})
     return notes
+
+
+def image_numbers(dataset: Dataset) -> list[int]:
+    """The id of each image in a written file: its own, or a new one where ids lack or repeat."""
+    return _numbers([image.id for image in dataset])
+
+
+def category_numbers(dataset: Dataset) -> dict[str, int]:
+    """Category -> its id in a written file, in order; instances without one have the skeleton's."""
+    if dataset.skeleton is None:
+        return {}
+    own = dataset.skeleton.name
+    kinds = {i.category or own for image in dataset for i in image.instances} or {own}
+    return {kind: number for number, kind in enumerate(sorted(kinds), start=1)}
 
 
 def _annotation_files(folder: Path) -> list[Path]:

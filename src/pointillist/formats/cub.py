@@ -20,8 +20,15 @@ import numpy as np
 from pointillist.dataset import HIDDEN, Box, Dataset, Image, Instance
 from pointillist.errors import DataError
 from pointillist.files import write_text
-from pointillist.formats.base import Format, blank_instance, check_finite, located, read_box
-from pointillist.formats.locate import clean_name
+from pointillist.formats.base import (
+    Format,
+    blank_instance,
+    check_finite,
+    located,
+    no_frames,
+    read_box,
+)
+from pointillist.formats.locate import clean_name, free_name
 from pointillist.images import copy_image
 from pointillist.skeleton import Skeleton, find_flip_pairs
 
@@ -68,10 +75,12 @@ def write(dataset: Dataset, path: Path) -> list[str]:
     like a data set.
 
     Raises:
-        DataError: the data set has no skeleton, or an image cannot be read.
+        DataError: the data set has no skeleton or has frames of videos, or an image cannot be
+            read.
     """
     if dataset.skeleton is None:
         raise DataError("CUB needs keypoints; this data set has none", do="Write it as COCO.")
+    no_frames(dataset, "CUB")
     groups = sorted({image.group or "unknown" for image in dataset})
     numbered = all(re.match(r"\d+\.", group) for group in groups)
     numbers = {g: int(g.split(".")[0]) if numbered else i for i, g in enumerate(groups, start=1)}
@@ -86,9 +95,7 @@ def write(dataset: Dataset, path: Path) -> list[str]:
         group = image.group or "unknown"
         for instance in image.instances or [blank_instance(dataset.skeleton)]:
             number = len(lines["images"]) + 1
-            name = _free_name(
-                f"{folders[group]}/{PurePosixPath(clean_name(image.path)).name}", used
-            )
+            name = free_name(f"{folders[group]}/{PurePosixPath(clean_name(image.path)).name}", used)
             copy_image(dataset.file(image), path / "images" / name)
             lines["images"].append(f"{number} {name}")
             lines["labels"].append(f"{number} {numbers[group]}")
@@ -232,17 +239,6 @@ def _read_locations(
             with located(file, row):
                 check_finite(points[i], flags[i] > 0, skeleton)
     return points, flags
-
-
-def _free_name(name: str, used: set[str]) -> str:
-    """The name, or with a number at its end where it is taken. Case does not tell two apart."""
-    stem, dot, suffix = name.rpartition(".")
-    free, count = name, 1
-    while free.lower() in used:
-        count += 1
-        free = f"{stem}_{count}{dot}{suffix}"
-    used.add(free.lower())
-    return free
 
 
 def _file_safe(name: str) -> str:

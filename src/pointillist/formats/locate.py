@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from pointillist.dataset import Dataset
 
@@ -15,6 +15,19 @@ _SUBFOLDERS = ("", "images", "data", *_SPLITS, *(f"images/{split}" for split in 
 def clean_name(name: str) -> str:
     """A file name as written on any system, with ``/`` between folders."""
     return name.replace("\\", "/")
+
+
+def free_name(name: str, taken: set[str]) -> str:
+    """The name, with a number at its end where it is taken; it then is too.
+
+    Case does not tell two names apart: there are file systems that do not.
+    """
+    path, free, count = PurePosixPath(name), name, 1
+    while free.lower() in taken:
+        count += 1
+        free = path.with_name(f"{path.stem}_{count}{path.suffix}").as_posix()
+    taken.add(free.lower())
+    return free
 
 
 def find_image_root(folder: Path, names: Sequence[str]) -> tuple[Path, list[str]]:

@@ -24,6 +24,7 @@ from pointillist.formats.base import (
     check_finite,
     flags_to_visibility,
     located,
+    no_frames,
     only_names,
     summary,
     with_box_from_points,
@@ -93,11 +94,13 @@ def write(dataset: Dataset, path: Path) -> list[str]:
     image. ``joints.mat`` comes last: a broken-off conversion does not look like a data set.
 
     Raises:
-        DataError: the skeleton is not LSP's, or an image cannot be read.
+        DataError: the skeleton is not LSP's, the data set has frames of videos, or an image cannot
+            be read.
     """
     from scipy.io import savemat
 
     order = only_names(dataset.skeleton, JOINTS, "LSP")
+    no_frames(dataset, "LSP")
     rows: list[np.ndarray] = []
     notes: list[str] = []
     encoded = several = hidden = boxes = 0

@@ -1,0 +1,46 @@
+"""Writing predictions in the layout that a file's ending names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pointillist.dataset import Dataset
+from pointillist.errors import ConfigError
+from pointillist.formats import save_dataset
+from pointillist.formats.coco_results import write_results
+from pointillist.formats.csv_points import write_csv
+
+#: What each ending stands for.
+ENDINGS = {".json": "COCO results", ".csv": "table of points", ".slp": "SLEAP"}
+
+
+def check_ending(path: str | Path) -> None:
+    """Raises ConfigError if predictions cannot be written to a file of this ending.
+
+    To be called before predicting: an hour's work should not end in a wrong file name.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in ENDINGS:
+        known = ", ".join(f"{ending} ({title})" for ending, title in ENDINGS.items())
+        raise ConfigError(f"predictions cannot be written to '{path}'", do=f"Known are {known}.")
+
+
+def write_predictions(predictions: Dataset, path: str | Path) -> list[str]:
+    """Writes predictions; the file's ending says how (:data:`ENDINGS`).
+
+    Returns:
+        what the layout could not keep, one line each.
+
+    Raises:
+        ConfigError: no layout has this ending.
+        DataError: the data set has no skeleton.
+    """
+    check_ending(path)
+    path = Path(path)
+    if path.suffix.lower() == ".slp":
+        return save_dataset(predictions, path, "sleap")
+    if path.suffix.lower() == ".csv":
+        write_csv(predictions, path)
+    else:
+        write_results(predictions, path)
+    return []
