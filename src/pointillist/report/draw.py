@@ -109,10 +109,10 @@ def _canvas(image: np.ndarray) -> np.ndarray:
 
 
 def _fitting_radius(image: np.ndarray, instance: Instance) -> float:
-    """An 80th of the image, but no more than a 25th of the instance; at least 1.5 px."""
-    whole = max(image.shape[:2]) / 80
+    """A hundredth of the image, but no more than a 35th of the instance; at least 1.5 px."""
+    whole = max(image.shape[:2]) / 100
     extent = instance.extent()
-    spread = max(extent[2:]) / 25 if extent else whole
+    spread = max(extent[2:]) / 35 if extent else whole
     return float(max(1.5, min(whole, spread) if spread > 0 else whole))
 
 
