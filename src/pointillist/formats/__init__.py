@@ -24,6 +24,8 @@ _MODULES = {
     "sleap": "sleap",
     "nwb": "nwb",
     "yolo": "yolo",
+    "cvat": "cvat",
+    "label-studio": "label_studio",
     "coco": "coco",
     "folder": "folder",
 }
