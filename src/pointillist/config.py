@@ -39,6 +39,9 @@ class TrainingOptions(_Options):
     unlabeled_per_step: int = Field(16, ge=0, description="unlabelled crops a step, per device")
     optimizer: Literal["adamw", "adam"] = "adamw"
     learning_rate: float = Field(1e-3, gt=0)
+    backbone_rate: float = Field(
+        1.0, gt=0, description="learning rate of the backbone, as a share of the others'"
+    )
     weight_decay: float = Field(0.01, ge=0)
     schedule: Literal["cosine", "constant"] = "cosine"
     warmup_steps: int = Field(100, ge=0)

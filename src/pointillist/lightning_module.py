@@ -142,15 +142,23 @@ class TrainingModule(L.LightningModule):
 
 
 def make_optimizer(method: Method, options: TrainingOptions) -> torch.optim.Optimizer:
-    """Adam or AdamW; weights of norms and biases do not decay."""
-    decayed = [p for p in method.parameters() if p.requires_grad and p.ndim > 1]
-    others = [p for p in method.parameters() if p.requires_grad and p.ndim <= 1]
-    groups = [
-        {"params": decayed, "weight_decay": options.weight_decay},
-        {"params": others, "weight_decay": 0.0},
+    """Adam or AdamW; weights of norms and biases do not decay, a backbone may learn slower."""
+    backbone = {id(p) for p in method.model.backbone.parameters()}
+    groups: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
+    for parameter in method.parameters():
+        if parameter.requires_grad:
+            kind = (id(parameter) in backbone, parameter.ndim > 1)
+            groups.setdefault(kind, []).append(parameter)
+    parameters = [
+        {
+            "params": members,
+            "lr": options.learning_rate * (options.backbone_rate if in_backbone else 1.0),
+            "weight_decay": options.weight_decay if decays else 0.0,
+        }
+        for (in_backbone, decays), members in groups.items()
     ]
-    kind = torch.optim.AdamW if options.optimizer == "adamw" else torch.optim.Adam
-    return kind(groups, lr=options.learning_rate, fused=True)
+    optimizer = torch.optim.AdamW if options.optimizer == "adamw" else torch.optim.Adam
+    return optimizer(parameters, lr=options.learning_rate, fused=True)
 
 
 def rate_factor(step: int, done: float, options: TrainingOptions) -> float:
