@@ -243,11 +243,10 @@ def _read_annotations(
 
 
 def _read_category(entry: dict[str, Any], categories: Categories) -> int:
-    known = [*categories.names, *categories.others]
-    if "category_id" not in entry and len(known) == 1:
-        return known[0]
+    if "category_id" not in entry and len(categories.names) == 1 and not categories.others:
+        return next(iter(categories.names))
     number = _read_id(entry, "category_id")
-    if number not in known:
+    if number not in categories.names and number not in categories.others:
         raise DataError(f"there is no category with the id {number}")
     return number
 
