@@ -47,9 +47,14 @@ class TrainingData:
         return self.labeled.skeleton
 
     def save(self, folder: Path) -> None:
-        """Writes the three parts as COCO files, so that a resumed run has the same split."""
+        """Writes the three parts as COCO files, so that a resumed run has the same split.
+
+        A part without images has no file.
+        """
         for name in PARTS:
             part: Dataset = getattr(self, name)
+            if not part.images:
+                continue
             if part.skeleton is None:
                 part = Dataset(self.skeleton, part.images, part.root, part.name)
             save_dataset(part, folder / f"{name}.json")
@@ -57,8 +62,13 @@ class TrainingData:
     @classmethod
     def open(cls, folder: Path) -> TrainingData:
         """Reads the three parts back."""
-        parts = {name: open_dataset(folder / f"{name}.json", "coco") for name in PARTS}
-        return cls(**parts)
+        labeled = open_dataset(folder / "labeled.json", "coco")
+        files = {name: folder / f"{name}.json" for name in PARTS[1:]}
+        rest = {
+            name: open_dataset(file, "coco") if file.exists() else labeled.subset([])
+            for name, file in files.items()
+        }
+        return cls(labeled, **rest)
 
 
 def gather(
