@@ -50,7 +50,8 @@ def read(path: Path) -> Dataset:
     file = path / "annotations.xml" if path.is_dir() else path
     root = _parse(file)
     skeleton = _skeleton(root, file)
-    images = [_read_image(element, skeleton, file) for element in root.iter("image")]
+    many = len({shape.get("label") for shape in root.iter("skeleton")}) > 1
+    images = [_read_image(element, skeleton, file, many) for element in root.iter("image")]
     images += _read_tracks(root, skeleton, file)
     if not images:
         raise DataError("there is no image in this file", where=file)
@@ -143,7 +144,7 @@ def _edges(svg: str, index: dict[str, int]) -> list[tuple[int, int]]:
     return [(nodes[a], nodes[b]) for a, b in ends if a in nodes and b in nodes]
 
 
-def _read_image(element: Element, skeleton: Skeleton, file: Path) -> Image:
+def _read_image(element: Element, skeleton: Skeleton, file: Path, many: bool) -> Image:
     name = clean_name(element.get("name") or "")
     here = file.parent
     # A task exported with its images has them in a folder beside the file.
@@ -158,7 +159,7 @@ def _read_image(element: Element, skeleton: Skeleton, file: Path) -> Image:
             instance = _instance(shape.findall("points"), skeleton)
             group = shape.get("group_id", "0")
             instance.box = boxes.pop(group, None) if group != "0" else None
-            instance.category = _category(shape, skeleton)
+            instance.category = shape.get("label") if many else None
             image.instances.append(instance)
         loose: dict[str, list[Element]] = {}
         for point in element.findall("points"):
@@ -170,11 +171,6 @@ def _read_image(element: Element, skeleton: Skeleton, file: Path) -> Image:
         image.boxes = list(boxes.values())
     _box_all(image)
     return image
-
-
-def _category(shape: Element, skeleton: Skeleton) -> str | None:
-    label = shape.get("label")
-    return None if label == skeleton.name else label
 
 
 def _box_all(image: Image) -> None:
@@ -314,4 +310,6 @@ FORMAT = Format(
     read=read,
     write=write,
     loses="left-right pairs that the names do not tell, tracks, confidence, sigmas, groups",
+    not_read="shapes other than skeletons, points and boxes; attributes; of a video, frames "
+    "without a shape",
 )

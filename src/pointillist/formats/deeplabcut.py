@@ -232,4 +232,5 @@ FORMAT = Format(
     write=write,
     loses="boxes, hidden points (they become visible ones), sigmas, categories",
     own_images=True,
+    not_read="crop of a video (its frames are whole), columns that are no coordinates",
 )

@@ -310,4 +310,6 @@ FORMAT = Format(
     write=write,
     loses="hidden points (they become visible ones), tracks, edges, left-right pairs that the "
     "names do not tell, sigmas, groups; an object without a box gets the extent of its points",
+    not_read="all annotations of a task but the last, regions other than keypoints and rectangles, "
+    "tasks whose image was turned in the tool",
 )

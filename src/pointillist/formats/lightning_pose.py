@@ -203,4 +203,5 @@ FORMAT = Format(
     write=write,
     loses="boxes, hidden points (they become visible ones), edges, sigmas, categories",
     own_images=True,
+    not_read="columns that are no coordinates; in a folder, all tables but CollectedData.csv",
 )

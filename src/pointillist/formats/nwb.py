@@ -69,4 +69,7 @@ FORMAT = Format(
     write=write,
     loses="images without labels, boxes, hidden points (they become visible ones), tracks, "
     "confidence, left-right pairs that the names do not tell, sigmas, categories",
+    not_read="as of SLEAP; everything that is not a pose; a series of several image files, which "
+    "sleap-io cannot open",
+    needs="pointillist[layouts]",
 )

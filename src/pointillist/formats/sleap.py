@@ -65,4 +65,7 @@ FORMAT = Format(
     read=read,
     write=write,
     loses="boxes, hidden points (they become visible ones), sigmas, categories, groups of images",
+    not_read="nodes that are not 'visible' (SLEAP puts those that nobody placed at invented "
+    "places), predictions in files that have labels, sessions of several cameras",
+    needs="pointillist[layouts]",
 )

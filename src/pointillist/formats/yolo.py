@@ -326,4 +326,5 @@ FORMAT = Format(
     write=write,
     loses="which split an image is in, points outside the image, tracks, sigmas, groups",
     own_images=True,
+    not_read="which split an image is in",
 )
