@@ -181,8 +181,8 @@ def test_images_are_listed_in_natural_order_without_hidden_ones(tmp_path: Path) 
 
 
 def test_natural_key_compares_numbers_as_numbers_and_never_fails() -> None:
-    names = ["10", "a", "2", "a10b", "a9b", "A2", ""]
-    assert sorted(names, key=natural_key) == ["", "2", "10", "a", "A2", "a9b", "a10b"]
+    names = ["10", "a", "2", "a10b", "a9b", "A2", "", "²"]
+    assert sorted(names, key=natural_key) == ["", "2", "10", "a", "A2", "a9b", "a10b", "²"]
 
 
 def test_copy_keeps_the_bytes_where_the_kind_is_the_same(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pointillist.dataset import Dataset, Image, Instance
@@ -120,6 +120,7 @@ def test_the_labelled_subset_has_the_size_asked_for(labeled: str | int, count: i
     assert all(image.labeled for image in split.labeled)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1000), st.integers(1, 50), st.integers(1, 50))
 def test_a_smaller_subset_lies_within_a_larger_one(seed: int, a: int, b: int) -> None:
     data = make(50)

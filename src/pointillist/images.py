@@ -39,7 +39,7 @@ _ORIENTATION_TAG = 0x0112
 def natural_key(text: str) -> tuple[tuple[int, int | str], ...]:
     """A sort key that puts ``frame2`` before ``frame10``."""
     parts = re.split(r"(\d+)", text.lower())
-    return tuple((0, int(part)) if part.isdigit() else (1, part) for part in parts if part)
+    return tuple((0, int(part)) if part.isdecimal() else (1, part) for part in parts if part)
 
 
 def list_images(folder: str | Path) -> list[str]:
