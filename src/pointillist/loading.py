@@ -8,7 +8,8 @@ uninterrupted one would have seen, on any number of processes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
@@ -19,7 +20,9 @@ from torch.utils.data import DataLoader, Sampler
 from torch.utils.data import Dataset as TorchDataset
 
 from pointillist.batch import Batch
+from pointillist.caching import cache_folder
 from pointillist.crops import CropSpec
+from pointillist.files import whole_file
 from pointillist.samples import Crop, Progress, Sample, decode_sample, points_of
 
 CacheKind = Literal["auto", "memory", "disk", "none"]
@@ -35,7 +38,7 @@ class CropStore(TorchDataset[Batch]):
         cache: ``memory`` or ``disk`` keep decoded crops as uint8; ``auto`` keeps them in memory
             if they fit ``limit_gib``; ``none`` decodes every time.
         limit_gib: how large a cache in memory may get.
-        folder: where a cache on disk lies.
+        folder: where a cache on disk lies; none: where the system keeps caches.
 
     Indexing with a list of positions gives a :class:`Batch`.
     """
@@ -73,49 +76,69 @@ class CropStore(TorchDataset[Batch]):
         return self._pixels is not None
 
     def fill(self, workers: int = 2, progress: Progress | None = None) -> None:
-        """Decodes every crop into the cache; without a cache this does nothing."""
+        """Decodes every crop into the cache; without a cache this does nothing.
+
+        Raises:
+            DataError: a file cannot be read.
+        """
         if self.cache == "none" or self.filled or not self.samples:
             return
-        count, (width, height) = len(self.samples), self.spec.size
-        to_file, file_size = np.empty((count, 3, 3)), np.empty((count, 2))
-        pixels, known = self._allocate((count, height, width, 3))
-        if known is not None:
-            self._pixels, self._to_file, self._file_size = pixels, *known
+        width, height = self.spec.size
+        shape = (len(self.samples), height, width, 3)
+        if self.cache == "disk":
+            self._fill_disk(shape, workers, progress)
             return
-        with ThreadPoolExecutor(max(1, workers)) as pool:
-            # decode_sample spends its time in OpenCV, which releases the GIL.
-            for i, crop in enumerate(pool.map(self._decode, range(count))):
-                pixels[i], to_file[i], file_size[i] = crop.pixels, crop.to_file, crop.file_size
-                if progress is not None:
-                    progress(i + 1, count)
-        if isinstance(pixels, np.memmap):
-            pixels.flush()
-            np.savez(self._disk_name(".npz"), to_file=to_file, file_size=file_size)
-        self._pixels, self._to_file, self._file_size = pixels, to_file, file_size
+        pixels = np.empty(shape, np.uint8)
 
-    def _allocate(
-        self, shape: tuple[int, ...]
-    ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray] | None]:
-        if self.cache == "memory":
-            return np.empty(shape, np.uint8), None
-        done = self._disk_name(".npz")
+        def keep(i: int, crop: np.ndarray) -> None:
+            pixels[i] = crop
+
+        self._to_file, self._file_size = self._decode_all(keep, workers, progress)
+        self._pixels = pixels
+
+    def _fill_disk(self, shape: tuple[int, ...], workers: int, progress: Progress | None) -> None:
+        name = self._disk_name()
+        large, small = name.with_suffix(".uint8"), name.with_suffix(".npz")
         # The small file is written last, so its presence means that the large one is complete.
-        mode: Literal["r", "w+"] = "r" if done.exists() else "w+"
-        pixels = np.memmap(self._disk_name(".uint8"), np.uint8, mode, shape=shape)
-        if mode == "w+":
-            return pixels, None
-        with np.load(done) as known:
-            return pixels, (known["to_file"], known["file_size"])
+        if not (small.exists() and large.exists() and large.stat().st_size == math.prod(shape)):
+            # Other processes may be at the same work: each writes its own file under a
+            # temporary name, and a full disk is an error here, not a crash in a memory map.
+            with whole_file(large) as temporary, temporary.open("wb") as file:
+                places = self._decode_all(
+                    lambda _, crop: file.write(crop.tobytes()), workers, progress
+                )
+            with whole_file(small) as temporary:
+                np.savez(temporary, to_file=places[0], file_size=places[1])
+        with np.load(small) as known:
+            self._to_file, self._file_size = known["to_file"], known["file_size"]
+        self._pixels = np.memmap(large, np.uint8, "r", shape=shape)
 
-    def _disk_name(self, suffix: str) -> Path:
-        folder = self._folder or Path("cache")
-        folder.mkdir(parents=True, exist_ok=True)
+    def _disk_name(self) -> Path:
+        """Name of the cache on disk, without a suffix: another one after any change of a file."""
         key = hashlib.sha256(repr(self.spec).encode())
         for sample in self.samples:
             stat = sample.file.stat()
             key.update(f"{sample.file}|{sample.image.frame}|{sample.box}".encode())
             key.update(f"|{stat.st_size}|{stat.st_mtime_ns}".encode())
-        return folder / f"crops-{key.hexdigest()[:16]}{suffix}"
+        return (self._folder or cache_folder()) / f"crops-{key.hexdigest()[:16]}"
+
+    def _decode_all(
+        self,
+        keep: Callable[[int, np.ndarray], object],
+        workers: int,
+        progress: Progress | None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Hands every crop's pixels on in order; returns the maps to the files and their sizes."""
+        count = len(self.samples)
+        to_file, file_size = np.empty((count, 3, 3)), np.empty((count, 2))
+        with ThreadPoolExecutor(max(1, workers)) as pool:
+            # decode_sample spends its time in OpenCV, which releases the GIL.
+            for i, crop in enumerate(pool.map(self._decode, range(count))):
+                keep(i, crop.pixels)
+                to_file[i], file_size[i] = crop.to_file, crop.file_size
+                if progress is not None:
+                    progress(i + 1, count)
+        return to_file, file_size
 
     def _decode(self, index: int) -> Crop:
         return decode_sample(self.samples[index], self.spec)
@@ -214,18 +237,24 @@ class MixedBatches(Sampler[list[int]]):
 
 
 class InOrder(Sampler[list[int]]):
-    """Lists of consecutive positions, for validation and prediction."""
+    """Lists of positions in order, for validation.
+
+    Every process gets the same number of lists, and none is empty: processes that validate
+    together wait for each other at every list. So where there are fewer positions than
+    processes, some see the same one.
+    """
 
     def __init__(self, count: int, batch_size: int, *, rank: int = 0, world: int = 1) -> None:
-        self.positions = range(rank, count, world)
-        self.batch_size = batch_size
+        self.positions = range(rank % max(count, 1), count, world)
+        self._lists = -(-count // (world * batch_size))
 
     def __len__(self) -> int:
-        return -(-len(self.positions) // self.batch_size)
+        return self._lists
 
     def __iter__(self) -> Iterator[list[int]]:
-        for i in range(0, len(self.positions), self.batch_size):
-            yield list(self.positions[i : i + self.batch_size])
+        for part in np.array_split(self.positions, max(self._lists, 1)):
+            if len(part):
+                yield part.tolist()
 
 
 def make_loader(
