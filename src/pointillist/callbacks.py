@@ -2,49 +2,78 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
 
 import lightning as L
-from lightning.pytorch.callbacks import Callback, RichProgressBar
+from lightning.pytorch.callbacks import Callback, Checkpoint, RichProgressBar
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from safetensors.torch import save_file
-from torch import nn
 
 from pointillist.files import whole_file
+from pointillist.models.localizer import Localizer
 
 #: What validation is judged by.
 MONITOR = "val/pck@0.1"
 
 
-def save_network(network: nn.Module, path: Path) -> None:
-    """Writes a network's weights as safetensors, whole or not at all."""
+def save_network(network: Localizer, path: Path) -> None:
+    """Writes a network's weights and normalisation as safetensors, whole or not at all."""
     state = {
         name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()
     }
     with whole_file(path) as temporary:
-        save_file(state, temporary)
+        save_file(
+            state, temporary, {"mean": json.dumps(network.mean), "std": json.dumps(network.std)}
+        )
 
 
-class KeepLast(Callback):
-    """Saves what a resumed training needs: at intervals, at the end and after an error.
+class KeepLast(Checkpoint):
+    """Saves what a resumed training needs: after each validation, or at intervals, and at the end.
+
+    As one of Lightning's checkpoints it is called after the other callbacks, so that the file
+    holds what they have learnt from the validation.
 
     Args:
         path: of the checkpoint.
-        every: steps.
+        every: steps, where there is no validation; none: after each validation.
     """
 
-    def __init__(self, path: Path, every: int) -> None:
+    def __init__(self, path: Path, every: int | None) -> None:
         self.path, self.every = path, every
+        self._saved: int | None = None
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any
     ) -> None:
-        if trainer.global_step % self.every == 0:
-            trainer.save_checkpoint(self.path)
+        if self.every is not None and trainer.global_step % self.every == 0:
+            self._save(trainer)
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._save(trainer)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        trainer.save_checkpoint(self.path)
+        if self._saved != trainer.global_step:
+            self._save(trainer)
+
+    def on_exception(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException
+    ) -> None:
+        # Asked to end (SIGTERM: a batch system, a container), Lightning stops between two steps.
+        if isinstance(exception, SIGTERMException):
+            self._save(trainer)
+
+    def _save(self, trainer: L.Trainer) -> None:
+        self._saved = trainer.global_step
+        if not trainer.is_global_zero:  # takes part, but only the first process writes
+            trainer.save_checkpoint(self.path)
+            return
+        # Lightning moves a file from the system's temporary folder, which may be another disk
+        # and then is no single act: a kill would leave half a checkpoint.
+        with whole_file(self.path) as temporary:
+            trainer.save_checkpoint(temporary)
 
 
 class KeepBestNetwork(Callback):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -42,11 +43,24 @@ class TrainingModule(L.LightningModule):
         self.lengths = lengths
         decay = self.options.ema_decay
         self.average = WeightAverage(method.predictor, decay) if decay else None
-        self._network = torch.compile(method) if self.options.compile else method
+        # Not as a submodule of the method: it would be saved, and optimised, twice.
+        object.__setattr__(method, "average", self.average.network if self.average else None)
+        if self.options.compile:
+            # In place, and after the copy that is averaged: the names of the weights stay.
+            for network in method.modules():
+                if isinstance(network, Localizer):
+                    network.compile()
+        #: Set from outside: stop after the step under way.
+        self.stop_wanted = False
+        #: Whether the training stopped, in all processes, because that was wanted in one.
+        self.interrupted = False
+        self.images_seen = 0
+        self._losses: dict[str, Tensor] = {}
         self._validated: list[tuple[np.ndarray, ...]] = []
         self._earlier_minutes = 0.0
         self._started = time.monotonic()
-        self.images_seen = 0
+        # What all processes of a distributed training take for the time spent.
+        self._clock = 0.0
 
     # -- training ------------------------------------------------------------------------------
 
@@ -65,9 +79,12 @@ class TrainingModule(L.LightningModule):
     @property
     def share_done(self) -> float:
         """How much of the training is behind us, in [0, 1], by steps or by time."""
-        done = self.global_step / self.options.max_steps
+        return self._share_at(self.global_step)
+
+    def _share_at(self, step: int) -> float:
+        done = step / self.options.max_steps
         if self.options.max_minutes is not None:
-            done = max(done, self.minutes / self.options.max_minutes)
+            done = max(done, self._clock / self.options.max_minutes)
         return min(done, 1.0)
 
     def on_train_start(self) -> None:
@@ -81,21 +98,44 @@ class TrainingModule(L.LightningModule):
         return None
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        losses = self._network(batch)
-        total = torch.stack(list(losses.values())).sum()
+        losses = self.method(batch)
         self.images_seen += len(batch)
-        if self.global_step % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
-            values = {f"loss/{name}": value.detach() for name, value in losses.items()}
-            values.update({f"state/{name}": v for name, v in self.method.figures.items()})
-            self.log_dict(values)
-            self.log("loss", total.detach(), prog_bar=True)
-        return total
+        self._losses = {name: value.detach() for name, value in losses.items()}
+        return torch.stack(list(losses.values())).sum()
 
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        super().optimizer_step(*args, **kwargs)
+        # Here and not after the batch, where checkpoints are saved before this module is called.
         if self.average is not None:
             self.average.update(self.method.predictor)
-        if self.options.max_minutes is not None and self.minutes >= self.options.max_minutes:
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        stop = self._agree_on_stop()
+        if self.global_step % self.trainer.log_every_n_steps == 0 or stop:  # type: ignore[attr-defined]
+            values = {f"loss/{name}": value for name, value in self._losses.items()}
+            values.update({f"state/{name}": v for name, v in self.method.figures.items()})
+            self.log_dict(values, sync_dist=True)
+            total = torch.stack(list(self._losses.values())).sum()
+            self.log("loss", total, prog_bar=True, sync_dist=True)
+        if stop:
             self.trainer.should_stop = True
+
+    def _agree_on_stop(self) -> bool:
+        """Whether this was the last step; the same answer in every process.
+
+        One process that stops alone leaves the others waiting for it for ever, and clocks that
+        differ would give them different learning rates.
+        """
+        state = torch.tensor([self.minutes, float(self.stop_wanted)])
+        if self.trainer.world_size > 1:
+            state = self.trainer.strategy.reduce(state.to(self.device), reduce_op="max")  # type: ignore[assignment]
+        self._clock, wanted = state.tolist()
+        done = self.share_done >= 1
+        self.interrupted = bool(wanted) and not done
+        if self.interrupted and self.global_step % self.options.validate_every:
+            # Whoever interrupts does not want to wait for a validation that is not due.
+            self.trainer.limit_val_batches = 0
+        return done or self.interrupted
 
     def configure_optimizers(self) -> dict[str, Any]:
         optimizer = make_optimizer(self.method, self.options)
@@ -106,10 +146,7 @@ class TrainingModule(L.LightningModule):
         }
 
     def _rate_factor(self, step: int) -> float:
-        done = step / self.options.max_steps
-        if self.options.max_minutes is not None and self._trainer is not None:
-            done = max(done, self.minutes / self.options.max_minutes)
-        return rate_factor(step, done, self.options)
+        return rate_factor(step, self._share_at(step), self.options)
 
     # -- validation ----------------------------------------------------------------------------
 
@@ -119,18 +156,24 @@ class TrainingModule(L.LightningModule):
             self.best_network, self.views, batch, decoding=decoding, flip=False
         )
         truth = transform_points(batch.to_file, batch.points)
+        lengths = torch.from_numpy(self.lengths).to(batch.file_size)[batch.index]
+        # A single annotated point has no extent: then the file's longest side.
+        lengths = torch.where(lengths > 0, lengths, batch.file_size.amax(dim=1))
         self._validated.append(
-            tuple(t.float().cpu().numpy() for t in (truth, predicted, batch.annotated, batch.index))
+            tuple(t.float().cpu().numpy() for t in (truth, predicted, batch.annotated, lengths))
         )
 
     def on_validation_epoch_end(self) -> None:
-        truth, predicted, annotated, index = (
+        truth, predicted, annotated, lengths = (
             np.concatenate(parts) for parts in zip(*self._validated, strict=True)
         )
         self._validated.clear()
-        lengths = self.lengths[index.astype(int)]
-        value = pck(truth, predicted, annotated > 0, lengths, 0.1)
-        self.log("val/pck@0.1", value, prog_bar=True, sync_dist=True)
+        count = annotated.sum()
+        right = count * pck(truth, predicted, annotated > 0, lengths, 0.1)
+        # Over all processes: the mean of their means would weigh their points differently.
+        totals = torch.tensor([right, count], device=self.device)
+        totals = self.trainer.strategy.reduce(totals, reduce_op="sum")  # type: ignore[assignment]
+        self.log("val/pck@0.1", totals[0] / totals[1], prog_bar=True)
 
     # -- checkpoints ---------------------------------------------------------------------------
 
@@ -138,7 +181,7 @@ class TrainingModule(L.LightningModule):
         checkpoint["pointillist_minutes"] = self.minutes
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self._earlier_minutes = checkpoint["pointillist_minutes"]
+        self._earlier_minutes = self._clock = checkpoint["pointillist_minutes"]
 
 
 def make_optimizer(method: Method, options: TrainingOptions) -> torch.optim.Optimizer:
@@ -158,7 +201,9 @@ def make_optimizer(method: Method, options: TrainingOptions) -> torch.optim.Opti
         for (in_backbone, decays), members in groups.items()
     ]
     optimizer = torch.optim.AdamW if options.optimizer == "adamw" else torch.optim.Adam
-    return optimizer(parameters, lr=options.learning_rate, fused=True)
+    # With 16-bit floats a fused step scales the gradients back itself: too late to clip them.
+    fused = options.gradient_clip is None
+    return optimizer(parameters, lr=options.learning_rate, fused=fused)
 
 
 def rate_factor(step: int, done: float, options: TrainingOptions) -> float:
@@ -167,4 +212,4 @@ def rate_factor(step: int, done: float, options: TrainingOptions) -> float:
         return (step + 1) / options.warmup_steps
     if options.schedule == "constant":
         return 1.0
-    return 0.5 * (1 + np.cos(np.pi * min(done, 1.0)))
+    return 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 import warnings
@@ -17,7 +18,6 @@ import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from pointillist.augment import ViewMaker
 from pointillist.callbacks import (
@@ -34,12 +34,14 @@ from pointillist.errors import ConfigError, DataError, PointillistError
 from pointillist.files import write_json, write_text
 from pointillist.lightning_module import TrainingModule
 from pointillist.loading import CropStore, InOrder, MixedBatches, make_loader
+from pointillist.logs import make_loggers
 from pointillist.methods import Method, Setting, get_method
 from pointillist.models.localizer import create_localizer
 from pointillist.precision import resolve_precision
 from pointillist.progress import counted
 from pointillist.run import Run
 from pointillist.samples import Sample, labeled_samples, unlabeled_samples
+from pointillist.skeleton import Skeleton
 from pointillist.training_data import TrainingData, gather
 
 
@@ -71,7 +73,8 @@ def train(
         val: what to validate on; none: the split's, else a share of the labelled images.
         config: every option; none: the defaults.
         flip_pairs: (left, right) names, in place of the left-right pairs that the data has.
-        resume: continue the run in ``out`` with its own config and split.
+        resume: continue the run in ``out`` with its own config and split; one that has
+            finished is left as it is.
         strict: an unreadable image is an error; otherwise it is reported and left out.
         quiet: no progress bar.
 
@@ -80,7 +83,7 @@ def train(
 
     Raises:
         PointillistError: the data, an option or the folder does not fit.
-        TrainingInterrupted: Ctrl-C; the run can be resumed.
+        TrainingInterrupted: Ctrl-C or a signal to end; the run can be resumed.
     """
     out = Path(out)
     if _rank() > 0 and not resume:
@@ -88,7 +91,10 @@ def train(
         resume = True
     if resume:
         run = Run.open(out)
+        if run.metrics.get("status") == "finished":
+            return run
         parts = TrainingData.open(out / "split")
+        built = _build(run.config, run.skeleton)
     else:
         if data is None:
             raise ConfigError("there is no data to train on", do="Name it, or use --resume.")
@@ -102,10 +108,13 @@ def train(
             seed=config.training.seed,
             strict=strict,
         )
+        built = _build(config, parts.skeleton)  # before a wrong option leaves a folder behind
         run = Run.create(out, config, parts.skeleton)
         parts.save(out / "split")
         write_text(out / _READY, "".join(f"{line}\n" for line in parts.problems))
-    fit(run, parts, quiet=quiet)
+        # Read back, as another process and a resumed training do: all see the same numbers.
+        parts = TrainingData.open(out / "split")
+    fit(run, parts, *built, quiet=quiet)
     return run
 
 
@@ -114,9 +123,9 @@ _READY = "problems.txt"
 
 
 def _rank() -> int:
-    """Rank of this process: set by the launcher (Lightning, torchrun or SLURM)."""
-    names = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
-    return next((int(os.environ[name]) for name in names if os.environ.get(name)), 0)
+    """0 in the first process of all: the launcher (Lightning, torchrun, SLURM) says so."""
+    names = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
+    return max(int(os.environ.get(name) or 0) for name in names)
 
 
 def _wait_for(file: Path, seconds: float = 600) -> None:
@@ -127,22 +136,29 @@ def _wait_for(file: Path, seconds: float = 600) -> None:
     raise DataError(f"the first process did not start a run within {seconds:.0f} s", where=file)
 
 
-def fit(run: Run, data: TrainingData, *, quiet: bool = False) -> None:
-    """Trains what is left of a run, from its last checkpoint if it has one."""
+def fit(
+    run: Run, data: TrainingData, method: Method, views: ViewMaker, *, quiet: bool = False
+) -> None:
+    """Trains what is left of a run, from its last checkpoint if it has one.
+
+    Raises:
+        ConfigError: this machine has not what the options ask for.
+        DataError: there is nothing to train on, or a file cannot be read.
+        TrainingInterrupted: Ctrl-C or a signal to end; the run can be resumed.
+    """
     options = run.config.training
-    L.seed_everything(options.seed, verbose=False)
     resumed = run.last_checkpoint if run.last_checkpoint.exists() else None
-    method, views = build_method(run.config, run)
+    start = _step_of(resumed)
     store, val_store = _stores(run, data, method)
     for kind, name in ((store, "decoding"), (val_store, "decoding validation")):
         with counted(name, len(kind), quiet) as progress:
             kind.fill(max(options.workers, 1), progress)
     module = TrainingModule(method, run.config, views, _lengths(val_store))
-    trainer = _trainer(run, method.model, validated=len(val_store) > 0, quiet=quiet)
+    trainer = _trainer(run, method.model, start, validated=len(val_store) > 0, quiet=quiet)
     part = {"rank": trainer.global_rank, "world": trainer.world_size}
     per_step = (options.labeled_per_step, options.unlabeled_per_step)
     batches = MixedBatches(
-        store.labeled, per_step, options.max_steps, options.seed, start=_step_of(resumed), **part
+        store.labeled, per_step, options.max_steps, options.seed, start=start, **part
     )
     loader = make_loader(
         store,
@@ -153,38 +169,36 @@ def fit(run: Run, data: TrainingData, *, quiet: bool = False) -> None:
     val_loader = make_loader(
         val_store, InOrder(len(val_store), 64, **part), workers=options.workers
     )
-    with _stop_on_interrupt(trainer) as interrupted:
-        trainer.fit(
-            module,
-            loader,
-            val_loader if len(val_store) else None,
-            ckpt_path=resumed,
-            # Our own checkpoint: it holds the states of optimiser and callbacks, not only tensors.
-            weights_only=False if resumed else None,
-        )
-    if trainer.is_global_zero:
-        _conclude(run, module, store, data, "interrupted" if interrupted else "finished")
-    if interrupted:
+    again = f"Continue with: pointillist train --resume -o {run.path}"
+    try:
+        with _stop_on_interrupt(module):
+            trainer.fit(module, loader, val_loader if len(val_store) else None, ckpt_path=resumed)
+    except SystemExit:  # Lightning's answer to a second Ctrl-C and to a signal to end
         raise TrainingInterrupted(
-            f"stopped at step {module.global_step}; everything is saved",
-            where=run.path,
-            do=f"Continue with: pointillist train --resume -o {run.path}",
+            f"stopped at once at step {module.global_step}", where=run.path, do=again
+        ) from None
+    if trainer.is_global_zero:
+        _conclude(run, module, store, data, "interrupted" if module.interrupted else "finished")
+    if module.interrupted:
+        raise TrainingInterrupted(
+            f"stopped at step {module.global_step}; everything is saved", where=run.path, do=again
         )
 
 
-def build_method(config: Config, run: Run) -> tuple[Method, ViewMaker]:
+def _build(config: Config, skeleton: Skeleton) -> tuple[Method, ViewMaker]:
     """The method of a config with a fresh network (its backbone's weights loaded)."""
+    L.seed_everything(config.training.seed, verbose=False)
     kind = get_method(config.method)
-    size = (config.input.width, config.input.height)
-    model = create_localizer(config.model, len(run.skeleton))
-    model.check_size(*size)
-    views = ViewMaker(size, run.skeleton, model.mean, model.std)
     options = validate(kind.Options, config.method_options, where="method_options")
+    size = (config.input.width, config.input.height)
+    model = create_localizer(config.model, len(skeleton))
+    model.check_size(*size)
+    views = ViewMaker(size, skeleton, model.mean, model.std)
     setting = Setting(
         views=views,
         view_options=config.views,
         sigma=config.input.sigma,
-        skeleton=run.skeleton,
+        skeleton=skeleton,
         steps=config.training.max_steps,
     )
     return kind(model, setting, options), views
@@ -195,6 +209,8 @@ def _stores(run: Run, data: TrainingData, method: Method) -> tuple[CropStore, Cr
     samples = labeled_samples(data.labeled)
     if method.uses_unlabeled and options.unlabeled_per_step:
         samples = samples + unlabeled_samples(data.unlabeled)
+    if not any(sample.instance for sample in samples):
+        raise DataError("all that is annotated here is crowds", where=data.labeled.root)
 
     def store(samples: list[Sample], context: float) -> CropStore:
         return CropStore(
@@ -215,7 +231,9 @@ def _lengths(store: CropStore) -> np.ndarray:
     return np.array([max(box[2:]) if box else 0.0 for box in boxes])
 
 
-def _trainer(run: Run, network: torch.nn.Module, *, validated: bool, quiet: bool) -> L.Trainer:
+def _trainer(
+    run: Run, network: torch.nn.Module, start: int, *, validated: bool, quiet: bool
+) -> L.Trainer:
     options = run.config.training
     _silence()
     callbacks: list[Callback] = [] if quiet else [TrainingProgress()]
@@ -227,7 +245,7 @@ def _trainer(run: Run, network: torch.nn.Module, *, validated: bool, quiet: bool
         callbacks += [best, KeepBestNetwork(run.weights)]
     if validated and options.patience:
         callbacks.append(EarlyStopping(MONITOR, mode="max", patience=options.patience))
-    callbacks.append(KeepLast(run.last_checkpoint, options.validate_every))
+    callbacks.append(KeepLast(run.last_checkpoint, None if validated else options.validate_every))
     distributed = options.devices * options.nodes > 1
     return L.Trainer(
         max_steps=options.max_steps,
@@ -235,12 +253,9 @@ def _trainer(run: Run, network: torch.nn.Module, *, validated: bool, quiet: bool
         devices=options.devices,
         num_nodes=options.nodes,
         strategy="ddp_find_unused_parameters_true" if distributed else "auto",
-        precision=resolve_precision(options.precision, network),  # type: ignore[arg-type]
+        precision=resolve_precision(options.precision, network, options.accelerator),  # type: ignore[arg-type]
         callbacks=callbacks,
-        logger=[
-            CSVLogger(run.path, name="", version=""),
-            TensorBoardLogger(run.path, name="tensorboard", version=""),
-        ],
+        logger=make_loggers(run.path, start),
         val_check_interval=options.validate_every if validated else None,
         check_val_every_n_epoch=None if validated else 1,
         limit_val_batches=None if validated else 0,
@@ -275,33 +290,32 @@ def _silence() -> None:
 
 
 @contextlib.contextmanager
-def _stop_on_interrupt(trainer: L.Trainer) -> Iterator[list[bool]]:
-    """Ctrl-C lets the step under way finish, then stops; a second one stops at once.
-
-    Gives a list that is not empty after an interrupt.
-    """
-    seen: list[bool] = []
+def _stop_on_interrupt(module: TrainingModule) -> Iterator[None]:
+    """Ctrl-C lets the step under way finish, then stops; a second one stops at once."""
 
     def stop(*_: Any) -> None:
-        if seen:
+        if module.stop_wanted:
             raise KeyboardInterrupt
-        seen.append(True)
-        trainer.should_stop = True
+        module.stop_wanted = True
 
     if threading.current_thread() is not threading.main_thread():
-        yield seen
+        yield
         return
-    before = signal.signal(signal.SIGINT, stop)
+    numbers = [signal.SIGINT]
+    if sys.platform == "win32":  # what a program can send there to a training that it has started
+        numbers.append(signal.SIGBREAK)
+    before = [signal.signal(number, stop) for number in numbers]
     try:
-        yield seen
+        yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _step_of(checkpoint: Path | None) -> int:
     if checkpoint is None:
         return 0
-    content = torch.load(checkpoint, map_location="cpu", weights_only=False, mmap=True)
+    content = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
     return int(content["global_step"])
 
 
@@ -311,7 +325,7 @@ def _conclude(
     """Saves the network where validation has not chosen one, and says how it ended."""
     best = module.trainer.callback_metrics.get(MONITOR)
     keepers = [c for c in module.trainer.callbacks if isinstance(c, KeepBestNetwork)]  # type: ignore[attr-defined]
-    if not keepers or not run.weights.exists():
+    if not keepers or keepers[0].best is None:
         save_network(module.best_network, run.weights)
     counts = {
         "labeled": len(data.labeled),

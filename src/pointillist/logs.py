@@ -1,0 +1,33 @@
+"""Where a training's figures go: metrics.csv and TensorBoard."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
+
+
+def make_loggers(folder: Path, start: int) -> list[Logger]:
+    """``metrics.csv`` and ``tensorboard/``, continued where a training resumes at step ``start``.
+
+    What an interrupted session logged beyond its last checkpoint is taken back: those steps are
+    made, and logged, again.
+    """
+    table = CSVLogger(folder, name="", version="")
+    if start:
+        _continue_table(table, folder / "metrics.csv", start)
+    options = {"purge_step": start} if start else {}
+    return [table, TensorBoardLogger(folder, name="tensorboard", version="", **options)]
+
+
+@rank_zero_only
+def _continue_table(logger: CSVLogger, file: Path, start: int) -> None:
+    """Keeps the rows before ``start``: Lightning's logger begins by deleting the file."""
+    if not file.exists():
+        return
+    with file.open(encoding="utf-8", newline="") as table:
+        rows = [row for row in csv.DictReader(table) if int(row["step"]) < start]
+    logger.experiment.metrics.extend(rows)
+    logger.save()
