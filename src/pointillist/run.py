@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import subprocess
 from importlib import metadata
@@ -105,7 +106,7 @@ class Run:
         Raises:
             DataError: the training has not saved one yet.
         """
-        from safetensors.torch import load_file
+        from safetensors import safe_open
 
         from pointillist.models.localizer import create_localizer
 
@@ -117,7 +118,11 @@ class Run:
             )
         options = self.config.model.model_copy(update={"pretrained": False, "weights": None})
         network = create_localizer(options, len(self.skeleton))
-        network.load_state_dict(load_file(self.weights))
+        with safe_open(self.weights, "pt") as file:
+            network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 (it is no dict)
+            # Pretrained backbones bring their own normalisation, and this one is built without.
+            about = file.metadata()
+        network.mean, network.std = (tuple(json.loads(about[name])) for name in ("mean", "std"))
         return network.eval()
 
 
@@ -129,8 +134,9 @@ def _values(skeleton: Skeleton) -> dict[str, Any]:
 
 
 def _skeleton(values: dict[str, Any]) -> Skeleton:
-    lists = {key: values[key] for key in _SKELETON_KEYS if values.get(key) is not None}
-    return Skeleton(**{k: tuple(v) if isinstance(v, list) else v for k, v in lists.items()})
+    known = {key: values[key] for key in _SKELETON_KEYS if values.get(key) is not None}
+    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in known.items()}
+    return Skeleton(**fields)
 
 
 def environment() -> dict[str, Any]:
