@@ -123,11 +123,26 @@ def gather(
     labeled, pool, held_out = checked
     if not labeled.images:
         raise DataError("none of the labelled images can be read", where=labeled.root)
-    if held_out.images and held_out.skeleton != labeled.skeleton:
-        raise ConfigError("the validation images have another skeleton than the labelled ones")
+    if val is not None or held_out.images:
+        _check_validation(held_out, labeled)
     if "val" not in parts:
         labeled, held_out = hold_out(labeled, seed)
     return TrainingData(labeled, pool, held_out, problems)
+
+
+def _check_validation(held_out: Dataset, labeled: Dataset) -> None:
+    names = [part.skeleton.keypoints if part.skeleton else () for part in (held_out, labeled)]
+    if not held_out.labeled:
+        raise DataError(
+            "there is nothing to validate on: no readable image has an annotated point",
+            where=held_out.root,
+        )
+    if names[0] != names[1]:
+        raise ConfigError(
+            "the validation images have other keypoints than the labelled ones",
+            where=held_out.root,
+            do=f"The labelled ones have: {', '.join(names[1])}.",
+        )
 
 
 def hold_out(labeled: Dataset, seed: int) -> tuple[Dataset, Dataset]:
