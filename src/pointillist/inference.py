@@ -65,7 +65,7 @@ class Predictor:
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         self.device = torch.device(device)
-        self.network = network.eval().to(self.device, memory_format=torch.channels_last)
+        self.network = network.eval().to(self.device).to(memory_format=torch.channels_last)
         self.skeleton, self.options = skeleton, options
         self.flip = flip and bool(skeleton.flip_pairs)
         self.batch_size, self.workers = batch_size, workers

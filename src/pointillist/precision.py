@@ -52,13 +52,19 @@ def inference_autocast(
     return contextlib.nullcontext()
 
 
-def resolve_precision(choice: str, network: nn.Module) -> str:
-    """Lightning's name of a training's precision; ``auto`` chooses what is fast and safe."""
+def resolve_precision(choice: str, network: nn.Module, accelerator: str = "auto") -> str:
+    """Lightning's name of a training's precision; ``auto`` chooses what is fast and safe.
+
+    Args:
+        choice: ``auto``, ``32``, ``bf16`` or ``fp16``.
+        network: what is trained.
+        accelerator: what it is trained on; ``cpu``: not on the GPU that may be there.
+    """
     names = {"32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
     if choice != "auto":
         return names[choice]
-    if torch.cuda.is_available():
+    if torch.cuda.is_available() and accelerator != "cpu":
         return names["bf16" if torch.cuda.is_bf16_supported() else "fp16"]
-    if torch.backends.mps.is_available():
+    if torch.backends.mps.is_available() and accelerator != "cpu":
         return names["32"]
     return names["bf16" if bf16_pays_on_cpu(network) else "32"]
