@@ -54,7 +54,9 @@ class VideoReader:
         self._container, self._stream = self._open()
         self._walk = self._numbered(self._container, self._stream)
         self._next = 0
-        first = next(self._decode(*self._open()), None)
+        container, stream = self._open()
+        first = next(self._decode(container, stream), None)
+        container.close()
         if first is None:
             reason = self._trouble[0] if self._trouble else "it has no frames"
             raise DataError(f"no frame of this video can be read: {reason}", where=self.path)

@@ -38,3 +38,15 @@ def test_other_endings_are_refused_before_any_work(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"out\.txt"):
         write_predictions(predictions(tmp_path), tmp_path / "out.txt")
     assert not (tmp_path / "out.txt").exists()
+
+
+def test_tables_as_deeplabcut_has_them(tmp_path: Path) -> None:
+    import pandas as pd
+
+    made = predictions(tmp_path)
+    write_predictions(made, tmp_path / "out.h5")
+    write_predictions(made, tmp_path / "out.csv", format="deeplabcut")
+    frame = pd.read_hdf(tmp_path / "out.h5")
+    assert frame.columns.names[0] == "scorer"
+    assert "likelihood" in frame.columns.get_level_values("coords")
+    assert (tmp_path / "out.csv").read_text().startswith("scorer,pointillist")

@@ -11,7 +11,12 @@ from pointillist.formats.coco_results import write_results
 from pointillist.formats.csv_points import write_csv
 
 #: What each ending stands for.
-ENDINGS = {".json": "COCO results", ".csv": "table of points", ".slp": "SLEAP"}
+ENDINGS = {
+    ".json": "COCO results",
+    ".csv": "table of points",
+    ".slp": "SLEAP",
+    ".h5": "DeepLabCut's table",
+}
 
 
 def check_ending(path: str | Path) -> None:
@@ -25,8 +30,16 @@ def check_ending(path: str | Path) -> None:
         raise ConfigError(f"predictions cannot be written to '{path}'", do=f"Known are {known}.")
 
 
-def write_predictions(predictions: Dataset, path: str | Path) -> list[str]:
+def write_predictions(
+    predictions: Dataset, path: str | Path, format: str | None = None
+) -> list[str]:
     """Writes predictions; the file's ending says how (:data:`ENDINGS`).
+
+    Args:
+        predictions: as the predictor gives them.
+        path: the file; with ``format`` what that layout writes, perhaps a folder.
+        format: name of a layout, for what the ending does not tell: ``deeplabcut`` for its CSV,
+            ``yolo`` for a folder of text files.
 
     Returns:
         what the layout could not keep, one line each.
@@ -35,8 +48,12 @@ def write_predictions(predictions: Dataset, path: str | Path) -> list[str]:
         ConfigError: no layout has this ending.
         DataError: the data set has no skeleton.
     """
-    check_ending(path)
     path = Path(path)
+    if format is not None:
+        return save_dataset(predictions, path, format)
+    check_ending(path)
+    if path.suffix.lower() == ".h5":
+        return save_dataset(predictions, path, "deeplabcut")
     if path.suffix.lower() == ".slp":
         return save_dataset(predictions, path, "sleap")
     if path.suffix.lower() == ".csv":
