@@ -182,7 +182,9 @@ def test_the_token_as_a_header(guarded: TestClient) -> None:
     assert shown.status_code == 200
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", ""])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", ""]
+)
 def test_other_host_names_are_refused(client: TestClient, host: str) -> None:
     assert client.get("/api/project", headers={"host": host}).status_code == 403
 
@@ -204,9 +206,7 @@ def test_names_that_cannot_be_pointed_elsewhere_are_fine(client: TestClient, hos
         ({"origin": HERE, "sec-fetch-site": "same-origin"}, 200),
     ],
 )
-def test_other_pages_cannot_change_anything(
-    client: TestClient, headers: dict, status: int
-) -> None:
+def test_other_pages_cannot_change_anything(client: TestClient, headers: dict, status: int) -> None:
     base = client.get("/api/images/1").json()["revision"]
     content = f'{{"base": "{base}", "author": "t", "instances": []}}'
     headers = {"content-type": "application/json", **headers}
@@ -233,7 +233,9 @@ def test_a_huge_change_is_refused_unread(client: TestClient) -> None:
 
 
 def test_loopback() -> None:
-    assert all(is_loopback(host) for host in ("127.0.0.1", "127.1.2.3", "::1", "[::1]", "localhost"))
+    assert all(
+        is_loopback(host) for host in ("127.0.0.1", "127.1.2.3", "::1", "[::1]", "localhost")
+    )
     assert not any(is_loopback(host) for host in ("0.0.0.0", "::", "10.0.0.1", "example.org", ""))
 
 

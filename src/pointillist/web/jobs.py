@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,9 @@ from pointillist.web.project import Project
 from pointillist.web.start import RUNS
 
 ROUNDS = "rounds.json"
+
+#: Options of the project's trainings, as ``pointillist train --config`` takes them; optional.
+OPTIONS = "training.yaml"
 
 #: How a process of pointillist is started.
 POINTILLIST = (sys.executable, "-m", "pointillist")
@@ -42,12 +44,10 @@ class Rounds:
 
     Args:
         project: what is trained on.
-        command: how pointillist is started.
     """
 
-    def __init__(self, project: Project, command: Sequence[str] = POINTILLIST) -> None:
+    def __init__(self, project: Project) -> None:
         self._project = project
-        self._command = tuple(command)
         self._file = project.folder / ROUNDS
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -65,8 +65,7 @@ class Rounds:
         return self._thread is not None and self._thread.is_alive()
 
     def status(self) -> dict[str, Any]:
-        """What the page shows: all rounds, the work in hand (``training``, ``predicting``, or
-        empty), and the steps and losses of the latest round are for :func:`curves`."""
+        """What the page shows: all rounds, and the work in hand (``train``, ``predict`` or none)."""
         return {"busy": self.busy, "work": self._work if self.busy else "", "rounds": self.rounds}
 
     def start(self, minutes: float | None = None) -> None:
@@ -90,6 +89,10 @@ class Rounds:
             "state": "training",
         }
         arguments = ["train", str(self._project.annotations), "-o", str(self._folder(name))]
+        arguments.append("--quiet")
+        options = self._project.folder / OPTIONS
+        if options.exists():
+            arguments += ["--config", str(options)]
         if minutes is not None:
             arguments += ["--max-minutes", f"{minutes:g}"]
         with self._lock:
@@ -111,7 +114,9 @@ class Rounds:
             entry = self.rounds[-1]
             folder = self._folder(entry["name"])
             entry.pop("reason", None)
-            self._begin(entry, [["train", "--resume", "-o", str(folder)], self._predict(folder)])
+            self._begin(
+                entry, [["train", "--resume", "-o", str(folder), "--quiet"], self._predict(folder)]
+            )
 
     def predict(self, run: Path) -> None:
         """Predicts all images with a run that was trained elsewhere."""
@@ -164,9 +169,8 @@ class Rounds:
         return number
 
     def _predict(self, run: Path) -> list[str]:
-        # Through a temporary name of its own: the page never reads half a file.
         out = self._project.folder / PREDICTIONS
-        return ["predict", str(run), str(self._project.annotations), "-o", str(out)]
+        return ["predict", str(run), str(self._project.annotations), "-o", str(out), "--quiet"]
 
     def _refuse_if_busy(self) -> None:
         if self.busy:
@@ -208,7 +212,7 @@ class Rounds:
             flags = 0
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                [*self._command, *arguments],
+                [*POINTILLIST, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

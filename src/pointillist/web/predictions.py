@@ -12,6 +12,7 @@ from pointillist.dataset import Image, Instance
 from pointillist.errors import DataError
 from pointillist.files import read_json
 from pointillist.formats import open_dataset
+from pointillist.formats.coco_results import read_results
 from pointillist.web.project import Key, Project, keys_of
 from pointillist.web.records import DECIMALS
 
@@ -154,6 +155,10 @@ def _numbers(project: Project) -> dict[Key, int]:
 
 
 def _read_predictions(file: Path, project: Project) -> dict[int, list[Instance]]:
+    """COCO results (a list, by the project's image ids), or a data set (by path and frame)."""
+    if isinstance(read_json(file), list):
+        results = read_results(file, project.dataset)
+        return {image.id: image.instances for image in results if image.id and image.instances}
     dataset = open_dataset(file)
     if dataset.skeleton is None or dataset.skeleton.keypoints != project.skeleton.keypoints:
         raise DataError("these predictions are of other keypoints than the labels", where=file)

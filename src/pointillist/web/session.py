@@ -13,7 +13,7 @@ from typing import Any
 from pointillist.dataset import Dataset
 from pointillist.errors import DataError
 from pointillist.skeleton import Skeleton
-from pointillist.web.jobs import POINTILLIST, Rounds
+from pointillist.web.jobs import Rounds
 from pointillist.web.lock import FolderLock
 from pointillist.web.predictions import Predictions, confidence_of, error_of
 from pointillist.web.project import ANNOTATIONS, Project
@@ -33,7 +33,6 @@ class Session:
         folder: the project's folder; it is made if it is not there.
         images: more images, videos or a data set to take in.
         keypoints: names, for a new project; none: the page asks.
-        command: how pointillist is started for trainings.
 
     Raises:
         DataError: the project is open elsewhere, there is nothing to label, or a file is broken.
@@ -44,7 +43,6 @@ class Session:
         folder: Path,
         images: Path | None = None,
         keypoints: Sequence[str] | None = None,
-        command: Sequence[str] = POINTILLIST,
     ) -> None:
         self.folder = Path(folder).absolute()
         if self.folder.is_file():
@@ -55,7 +53,6 @@ class Session:
             )
         self.id = secrets.token_hex(4)
         self.predictions = Predictions()
-        self._command = command
         self._project: Project | None = None
         self._rounds: Rounds | None = None
         self._found: Dataset | None = None
@@ -103,7 +100,7 @@ class Session:
             self._serve(Project.create(self.folder, replace(found, skeleton=skeleton)))
 
     def _serve(self, project: Project) -> None:
-        self._rounds = Rounds(project, self._command)
+        self._rounds = Rounds(project)
         self._project = project
 
     @property
