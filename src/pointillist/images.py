@@ -11,7 +11,6 @@ import io
 import os
 import re
 import shutil
-from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -199,13 +198,16 @@ def with_sizes(dataset: Dataset, workers: int = 8) -> tuple[Dataset, list[str]]:
         the data set, and one line for each file whose size cannot be had.
     """
     unknown = [
-        i for i, image in enumerate(dataset.images) if image.width is None or not image.height
+        i
+        for i, image in enumerate(dataset)
+        if image.frame is None and (image.width is None or image.height is None)
     ]
-    unknown = [i for i in unknown if dataset.images[i].frame is None]
     images = list(dataset.images)
     problems = []
     files = [dataset.file(images[i]) for i in unknown]
-    for i, size in zip(unknown, _map(_size_or_error, files, workers), strict=True):
+    with ThreadPoolExecutor(workers) as pool:
+        sizes = list(pool.map(_size_or_error, files))
+    for i, size in zip(unknown, sizes, strict=True):
         if isinstance(size, DataError):
             problems.append(str(size))
         else:
@@ -240,13 +242,6 @@ def _size_or_error(path: Path) -> tuple[int, int] | DataError:
         return image_size(path)
     except DataError as error:
         return error
-
-
-def _map(function: Any, items: Sequence[Any], workers: int) -> Iterable[Any]:
-    if len(items) < 2:
-        return map(function, items)
-    with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(function, items))
 
 
 def _kind(path: Path) -> str:
