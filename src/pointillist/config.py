@@ -27,7 +27,11 @@ class InputOptions(_Options):
     height: int = Field(128, ge=32, description="of the network's input, pixels")
     margin: float = Field(1.5, ge=1, description="a box is enlarged by this factor")
     sigma: float = Field(1.5, gt=0, description="of the Gaussians, heatmap pixels")
-    decoding: Literal["argmax", "quarter", "dark"] = "dark"
+    decoding: Literal["argmax", "quarter", "dark"] = Field(
+        "dark",
+        description="from heatmap to point: the highest pixel, moved a quarter pixel towards its "
+        "higher neighbour, or to the top of the Gaussian through its neighbours",
+    )
 
 
 class TrainingOptions(_Options):
@@ -37,14 +41,18 @@ class TrainingOptions(_Options):
     max_minutes: float | None = Field(None, gt=0, description="wall time, if that ends first")
     labeled_per_step: int = Field(16, ge=1, description="labelled crops a step, per device")
     unlabeled_per_step: int = Field(16, ge=0, description="unlabelled crops a step, per device")
-    optimizer: Literal["adamw", "adam"] = "adamw"
-    learning_rate: float = Field(1e-3, gt=0)
+    optimizer: Literal["adamw", "adam"] = Field(
+        "adamw", description="Adam with decoupled weight decay, or plain Adam"
+    )
+    learning_rate: float = Field(1e-3, gt=0, description="after the warm-up")
     backbone_rate: float = Field(
         1.0, gt=0, description="learning rate of the backbone, as a share of the others'"
     )
-    weight_decay: float = Field(0.01, ge=0)
-    schedule: Literal["cosine", "constant"] = "cosine"
-    warmup_steps: int = Field(100, ge=0)
+    weight_decay: float = Field(0.01, ge=0, description="of weights; norms and biases have none")
+    schedule: Literal["cosine", "constant"] = Field(
+        "cosine", description="how the learning rate falls, by steps or time: to 0, or not at all"
+    )
+    warmup_steps: int = Field(100, ge=0, description="in which the learning rate grows from 0")
     gradient_clip: float | None = Field(None, gt=0, description="largest norm of the gradient")
     precision: Literal["auto", "32", "bf16", "fp16"] = Field(
         "auto", description="auto: bf16 where it pays for the chosen network and device"
@@ -53,20 +61,24 @@ class TrainingOptions(_Options):
     ema_decay: float = Field(0.999, ge=0, lt=1, description="of the averaged weights; 0: off")
     validate_every: int = Field(500, ge=1, description="steps")
     patience: int = Field(0, ge=0, description="validations without progress before it stops")
-    accelerator: str = "auto"
+    accelerator: str = Field("auto", description="what Lightning calls it: auto, cpu, gpu, mps...")
     devices: int = Field(1, ge=1, description="GPUs or CPU processes on each machine")
     nodes: int = Field(1, ge=1, description="machines")
     workers: int = Field(2, ge=0, description="processes that decode, where nothing is cached")
-    cache: Literal["auto", "memory", "disk", "none"] = "auto"
+    cache: Literal["auto", "memory", "disk", "none"] = Field(
+        "auto", description="of decoded crops; auto: in memory, if they fit cache_gib"
+    )
     cache_gib: float = Field(2.0, gt=0, description="largest cache of crops in memory")
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, description="of everything random")
 
 
 class Config(_Options):
     """Everything that defines a training, apart from the data."""
 
-    method: str = "supervised"
-    method_options: dict[str, Any] = Field(default_factory=dict)
+    method: str = Field("supervised", description="name of a training method")
+    method_options: dict[str, Any] = Field(
+        default_factory=dict, description="options of that method"
+    )
     input: InputOptions = Field(default_factory=InputOptions)
     model: ModelOptions = Field(default_factory=ModelOptions)
     views: ViewOptions = Field(default_factory=ViewOptions)
