@@ -22,6 +22,7 @@ from pointillist.images import (
     list_images,
     natural_key,
     read_image,
+    upright_size,
     with_sizes,
 )
 
@@ -219,6 +220,12 @@ def test_sizes_are_looked_up_where_unknown_only(tmp_path: Path) -> None:
     assert [(i.width, i.height) for i in dataset] == [(34, 20), (5, 4), (None, None), (None, None)]
     assert len(problems) == 1
     assert "gone.png: there is no such image file" in problems[0]
+
+
+def test_a_known_size_is_taken_and_another_looked_up(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(encoded(quadrants(20, 34), "PNG"))
+    dataset = Dataset(None, [Image("a.png"), Image("a.png", width=5, height=4)], root=tmp_path)
+    assert [upright_size(dataset, image) for image in dataset] == [(34, 20), (5, 4)]
 
 
 def test_real_photographs_decode(data: Path) -> None:
