@@ -238,6 +238,29 @@ def test_written_animals_keep_their_tracks(tmp_path: Path) -> None:
     assert config["multianimalbodyparts"] == list(SKELETON.keypoints)
 
 
+def test_written_unique_points_are_columns_of_single_alone(tmp_path: Path) -> None:
+    animals = [instance([(1, 2), (3, 4), None], track=t) for t in ("zoe", "max")]
+    box = instance([None, None, (9, 9)], track="single")
+    images = [
+        Image("a.png", instances=[*animals, box], group="r1"),
+        Image("b.png", instances=animals, group="r2"),
+    ]
+    save_dataset(data_set(tmp_path / "in", images), tmp_path / "out", "deeplabcut")
+    config = yaml.safe_load((tmp_path / "out" / "config.yaml").read_text())
+    assert config["individuals"] == ["zoe", "max"]
+    assert config["multianimalbodyparts"] == ["nose", "left_ear"]
+    assert config["uniquebodyparts"] == ["right_ear"]
+    for group in ("r1", "r2"):
+        folder = tmp_path / "out" / "labeled-data" / group
+        header = (folder / "CollectedData_pointillist.csv").read_text().splitlines()[1:3]
+        columns = list(zip(*(line.split(",")[3:] for line in header), strict=True))
+        assert [part for name, part in columns if name == "single"] == ["right_ear"] * 2
+        assert ("zoe", "right_ear") not in columns
+    found = open_dataset(tmp_path / "out")[0].instances
+    assert [i.track for i in found] == ["zoe", "max", "single"]
+    assert found[2].annotated.tolist() == [False, False, True]
+
+
 def test_what_is_lost_is_said(tmp_path: Path) -> None:
     made = instance([(1, 2), (3, 4), None], box=(0, 0, 9, 9))
     made.visibility[0] = 1

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sleap_io
 from small_data import SKELETON, data_set, instance
 
 from pointillist.dataset import Dataset, Image
@@ -44,6 +45,27 @@ def test_round_trip_of_images(tmp_path: Path) -> None:
     again = open_dataset(tmp_path / "in" / "out.nwb")
     assert [i.path for i in again] == ["1.png", "2.png"]
     assert [i.instances[0].points[0, 0] for i in again] == [1, 2]
+
+
+def test_predictions_are_read(tmp_path: Path) -> None:
+    video = sleap_io.Video.from_filename(str(make_video(tmp_path / "clip.mp4", 3)))
+    skeleton = sleap_io.Skeleton(["nose", "tail"], edges=[("nose", "tail")], name="mouse")
+    frames = []
+    for n in range(3):
+        found = sleap_io.PredictedInstance.from_numpy(
+            np.array([[n, 2.0], [3, 4]]),
+            skeleton=skeleton,
+            point_scores=np.array([0.25, 0.5]),
+            score=0.5,
+            track=sleap_io.Track("one") if n == 0 else frames[0].instances[0].track,
+        )
+        frames.append(sleap_io.LabeledFrame(video=video, frame_idx=n, instances=[found]))
+    sleap_io.save_nwb(sleap_io.Labels(frames), str(tmp_path / "a.nwb"), nwb_format="predictions")
+    dataset = open_dataset(tmp_path / "a.nwb")
+    assert [i.frame for i in dataset] == [0, 1, 2]
+    last = dataset[2].instances[0]
+    assert last.points.tolist() == [[2.5, 2.5], [3.5, 4.5]]
+    assert last.confidence == pytest.approx([0.25, 0.5])
 
 
 def test_what_is_lost_is_said(tmp_path: Path) -> None:

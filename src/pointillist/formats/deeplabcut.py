@@ -140,7 +140,10 @@ def write(dataset: Dataset, path: Path) -> list[str]:
         first = next(name for name in names if name.split("/")[1] == folder)
         videos[sources.get(folder, f"videos/{folder}.mp4")] = image_size(path / first)
     individuals = [] if whole.individuals == [""] else whole.individuals
-    text = config_text(dataset.skeleton, individuals, videos, root=path, scorer=_SCORER)
+    individuals = [name for name in individuals if not whole.unique or name != "single"]
+    text = config_text(
+        dataset.skeleton, individuals, videos, unique=whole.unique, root=path, scorer=_SCORER
+    )
     write_text(path / "config.yaml", text)
     notes = losses(dataset, KEEPS)
     if not can_write_hdf():

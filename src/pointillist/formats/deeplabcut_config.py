@@ -127,6 +127,7 @@ def config_text(
     individuals: Sequence[str],
     videos: Mapping[str, tuple[int, int]],
     *,
+    unique: Sequence[str] = (),
     root: Path,
     scorer: str,
 ) -> str:
@@ -137,6 +138,7 @@ def config_text(
         individuals: names of the animals; empty for a project with one animal.
         videos: for each folder of ``labeled-data`` a video of its name, as DeepLabCut finds the
             folders by them, and the (width, height) of its frames.
+        unique: keypoints of no animal, such as a corner of the box.
         root: the project's folder.
         scorer: who made the labels.
     """
@@ -146,8 +148,8 @@ def config_text(
     if individuals:
         animals = {
             "individuals": list(individuals),
-            "uniquebodyparts": [],
-            "multianimalbodyparts": names,
+            "uniquebodyparts": list(unique),
+            "multianimalbodyparts": [name for name in names if name not in unique],
             "bodyparts": "MULTI!",
         }
     content = {

@@ -53,6 +53,8 @@ class Table:
         points: (N, I, K, 2) in this project's convention; NaN where there is none.
         likelihood: (N, I, K), only of predictions.
         odd: what was noticed, one line each.
+        unique: keypoints that only the individual ``single`` has, which are of no animal: a
+            corner of the box, say. They are written for it alone, and it has no others.
     """
 
     scorer: str
@@ -62,6 +64,7 @@ class Table:
     points: np.ndarray
     likelihood: np.ndarray | None = None
     odd: list[str] = field(default_factory=list)
+    unique: list[str] = field(default_factory=list)
 
     def instances(self, row: int, skeleton: Skeleton) -> list[Instance]:
         """The objects of one row that have a point, with the skeleton's points in its order."""
@@ -297,7 +300,19 @@ def table_of(
         list(rows),
         points,
         likelihood if predicted else None,
+        unique=_unique(list(individuals), skeleton, points),
     )
+
+
+def _unique(individuals: list[str], skeleton: Skeleton, points: np.ndarray) -> list[str]:
+    if "single" not in individuals or len(individuals) == 1:
+        return []
+    there = np.isfinite(points).all(axis=-1).any(axis=0)
+    single = individuals.index("single")
+    mine, others = there[single], np.delete(there, single, axis=0).any(axis=0)
+    if (mine & others).any():
+        return []  # an animal that happens to be called so
+    return [skeleton.keypoints[k] for k in np.flatnonzero(mine)]
 
 
 def write_csv(table: Table, path: Path, *, split_names: bool = False) -> None:
@@ -358,13 +373,24 @@ def write_hdf(table: Table, path: Path, *, split_names: bool = False) -> None:
 def _flatten(table: Table) -> tuple[list[tuple[str, ...]], np.ndarray]:
     """Column names and the (N, C) values, in the layout's convention."""
     coords = _COORDS if table.likelihood is not None else _COORDS[:2]
+    kept = [
+        (i, k, c)
+        for i, name in enumerate(table.individuals)
+        for k, part in enumerate(table.keypoints)
+        for c in range(len(coords))
+        if not table.unique or (part in table.unique) == (name == "single")
+    ]
     columns = [
-        (table.scorer, *([name] if table.individuals != [""] else []), part, coord)
-        for name in table.individuals
-        for part in table.keypoints
-        for coord in coords
+        (
+            table.scorer,
+            *([table.individuals[i]] if table.individuals != [""] else []),
+            table.keypoints[k],
+            coords[c],
+        )
+        for i, k, c in kept
     ]
     values = table.points - PIXEL_CENTRE
     if table.likelihood is not None:
         values = np.concatenate([values, table.likelihood[..., None]], axis=-1)
-    return columns, values.reshape(len(table.rows), len(columns))
+    chosen = np.array(kept, dtype=int).reshape(-1, 3).T
+    return columns, values[:, chosen[0], chosen[1], chosen[2]]
