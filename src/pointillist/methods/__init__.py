@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from pointillist.errors import ConfigError, did_you_mean
 from pointillist.methods.base import Method, MethodOptions, Setting
+from pointillist.methods.equivariant_landmarks import EquivariantLandmarks
+from pointillist.methods.generative import Generative
+from pointillist.methods.pseudo_labels import PseudoLabels
 from pointillist.methods.semantic_consistency import SemanticConsistency
 from pointillist.methods.supervised import Supervised
 
 METHODS: dict[str, type[Method]] = {
-    method.name: method for method in (Supervised, SemanticConsistency)
+    method.name: method
+    for method in (
+        Supervised,
+        PseudoLabels,
+        EquivariantLandmarks,
+        Generative,
+        SemanticConsistency,
+    )
 }
 
 

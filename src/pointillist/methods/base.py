@@ -66,6 +66,8 @@ class Method(nn.Module, ABC):
         self.options = options
         #: Share of the training that is done, in [0, 1]; the training keeps it up to date.
         self.progress = 0.0
+        #: The averaged network, where the training keeps one; it is the training's to update.
+        self.average: nn.Module | None = None
         #: Figures to log beside the losses.
         self.figures: dict[str, Tensor] = {}
 
@@ -84,3 +86,17 @@ class Method(nn.Module, ABC):
         width, height = (side // stride for side in view.size)
         with torch.no_grad():
             return encode(view.points / stride, (width, height), self.setting.sigma)
+
+
+def ramped(progress: float, burn_in: float, ramp: float) -> float:
+    """Weight of the unsupervised losses: 0 during the burn-in, then growing to 1.
+
+    Args:
+        progress: share of the training that is done.
+        burn_in: share of the training without them.
+        ramp: share of the training in which the weight grows.
+    """
+    since = progress - burn_in
+    if since < 0:
+        return 0.0
+    return min(1.0, since / ramp) if ramp else 1.0

@@ -17,7 +17,7 @@ from pointillist.losses import (
     TransformationEquivarianceLoss,
     TransformationInvarianceLoss,
 )
-from pointillist.methods.base import Method, MethodOptions, Setting
+from pointillist.methods.base import Method, MethodOptions, Setting, ramped
 from pointillist.models.classifier import KeypointClassifier
 from pointillist.models.localizer import Localizer
 from pointillist.models.representation import represent
@@ -34,7 +34,9 @@ class SemanticConsistencyOptions(MethodOptions):
     equivariance: float = Field(100.0, ge=0, description="lambda_3")
     invariance: float = Field(100.0, ge=0, description="lambda_4")
     channels: int = Field(64, ge=1, description="C, of a representation")
-    transform: Literal["perspective", "affine"] = "perspective"
+    transform: Literal["perspective", "affine"] = Field(
+        "perspective", description="kind of the random transform between the two passes"
+    )
     strength: float = Field(
         0.15, gt=0, lt=0.5, description="of the perspective: d as a share of the shorter side"
     )
@@ -81,7 +83,7 @@ class SemanticConsistency(Method):
         target = self.targets(view)
         labeled = batch.labeled[:, None] & view.annotated
         losses = {"supervised": options.supervised * self.supervised(first, target, labeled)}
-        weight = self._weight()
+        weight = ramped(self.progress, options.burn_in, options.ramp)
         if not weight:
             return losses
 
@@ -115,13 +117,6 @@ class SemanticConsistency(Method):
     def _forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         output = self.model(images)
         return output.heatmaps, self.project(output.features).float()
-
-    def _weight(self) -> float:
-        """Of the unsupervised losses: 0 during the burn-in, then growing to 1."""
-        since = self.progress - self.options.burn_in
-        if since < 0:
-            return 0.0
-        return min(1.0, since / self.options.ramp) if self.options.ramp else 1.0
 
     def _transform(self, view: View) -> Tensor:
         """g (B, 3, 3), from the view onto itself."""

@@ -1,0 +1,77 @@
+"""Keypoints as what an image is regenerated from, a baseline of the ICLR 2021 paper."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
+from torch import Tensor
+
+from pointillist import geometry
+from pointillist.augment import random_perspective
+from pointillist.batch import Batch
+from pointillist.heatmaps import encode, soft_argmax
+from pointillist.losses import HeatmapLoss, PerceptualLoss
+from pointillist.methods.base import Method, MethodOptions, Setting, ramped
+from pointillist.models.backbones import create_backbone
+from pointillist.models.generator import Generator
+from pointillist.models.localizer import Localizer
+
+
+class GenerativeOptions(MethodOptions):
+    """Options of conditional image generation."""
+
+    supervised: float = Field(1000.0, ge=0, description="weight of the squared error on labels")
+    generation: float = Field(1.0, ge=0, description="weight of the perceptual loss")
+    perceptual_backbone: str = Field("resnet18", description="timm model that compares images")
+    perceptual_weights: Path | None = Field(
+        None, description="its weights from a local file; none: as timm publishes them"
+    )
+    temperature: float = Field(0.1, gt=0, description="of the soft-argmax")
+    strength: float = Field(0.3, gt=0, lt=0.5, description="of the copy's perspective transform")
+    burn_in: float = Field(0.0, ge=0, lt=1, description="share of the training without it")
+    ramp: float = Field(0.0, ge=0, lt=1, description="share in which its weight grows to full")
+
+
+class Generative(Method):
+    """An image is regenerated from an augmented copy's appearance and its own keypoints.
+
+    Jakab et al., "Unsupervised learning of object landmarks through conditional image
+    generation", NeurIPS 2018, with the supervised loss added as in Moskvyak et al., ICLR 2021
+    (Table 1, Gen). The bottleneck is theirs: only the points' coordinates pass, redrawn as
+    Gaussians.
+    """
+
+    name: ClassVar[str] = "generative"
+    Options: ClassVar[type[MethodOptions]] = GenerativeOptions
+    options: GenerativeOptions
+
+    def __init__(self, model: Localizer, setting: Setting, options: MethodOptions) -> None:
+        super().__init__(model, setting, options)
+        self.generator = Generator(model.keypoints)
+        file = self.options.perceptual_weights
+        network = create_backbone(
+            self.options.perceptual_backbone, pretrained=file is None, weights=file
+        )
+        self.supervised = HeatmapLoss()
+        self.perceptual = PerceptualLoss(network)
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Heatmaps of every crop; labelled ones are scored, all are regenerated from."""
+        options = self.options
+        view = self.setting.views.random(batch, self.setting.view_options)
+        heatmaps = self.model(view.images).heatmaps
+        labeled = batch.labeled[:, None] & view.annotated
+        supervised = self.supervised(heatmaps, self.targets(view), labeled)
+        losses = {"supervised": options.supervised * supervised}
+        weight = ramped(self.progress, options.burn_in, options.ramp)
+        if weight:
+            count, device = len(batch), view.images.device
+            transform = random_perspective(count, view.size, options.strength, device)
+            appearance = geometry.warp(view.images, transform, view.size, padding="reflection")
+            points = soft_argmax(heatmaps, options.temperature)
+            drawn = encode(points, (heatmaps.shape[-1], heatmaps.shape[-2]), self.setting.sigma)
+            error = self.perceptual(self.generator(appearance, drawn), view.images)
+            losses["generation"] = weight * options.generation * error
+        return losses
