@@ -65,7 +65,7 @@ class Rounds:
         return self._thread is not None and self._thread.is_alive()
 
     def status(self) -> dict[str, Any]:
-        """What the page shows: all rounds, and the work in hand (``train``, ``predict`` or none)."""
+        """All rounds, and the work in hand: ``train``, ``predict`` or none."""
         return {"busy": self.busy, "work": self._work if self.busy else "", "rounds": self.rounds}
 
     def start(self, minutes: float | None = None) -> None:

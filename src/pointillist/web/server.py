@@ -83,6 +83,8 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host.strip("[]"), port))
+        # Whoever reads the address below may call at once: the call waits until we answer.
+        listener.listen(128)
     except OSError as error:
         listener.close()
         raise PointillistError(
