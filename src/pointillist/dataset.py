@@ -121,6 +121,7 @@ class Image:
         group: what a split must not tear apart (a species, a recording).
         frame: index of the frame if ``path`` is a video.
         id: the data set's own identifier.
+        problem: why the file could not be read; only on predictions.
     """
 
     path: str
@@ -131,6 +132,7 @@ class Image:
     group: str | None = None
     frame: int | None = None
     id: int | None = None
+    problem: str | None = None
 
     @property
     def labeled(self) -> bool:

@@ -87,16 +87,16 @@ class Predictor:
 
         Returns:
             the same images with predicted instances; files that could not be read are named in
-            its ``problems`` and have no instances.
+            its ``problems``, and their images have a ``problem`` and no instances.
         """
         samples = all_samples(dataset)
         found: dict[int, list[Instance]] = {id(image): [] for image in dataset.images}
         sizes: dict[int, tuple[int, int]] = {}
-        problems: dict[str, None] = {}
+        problems: dict[int, str] = {}
         with counted("predicting", len(samples), quiet) as progress:
             for done, (sample, result) in enumerate(self._results(samples), start=1):
                 if isinstance(result, DataError):
-                    problems[str(result)] = None
+                    problems[id(sample.image)] = str(result)
                 else:
                     found[id(sample.image)].append(_instance(sample, result))
                     sizes[id(sample.image)] = result.file_size
@@ -106,11 +106,22 @@ class Predictor:
         for image in dataset.images:
             width, height = sizes.get(id(image), (image.width, image.height))
             images.append(
-                replace(image, instances=found[id(image)], boxes=[], width=width, height=height)
+                replace(
+                    image,
+                    instances=found[id(image)],
+                    boxes=[],
+                    width=width,
+                    height=height,
+                    problem=problems.get(id(image)),
+                )
             )
         predicted = Dataset(self.skeleton, images, dataset.root, dataset.name)
-        predicted.problems = list(problems)
+        predicted.problems = list(dict.fromkeys(problems.values()))
         return predicted
+
+    def instances(self, samples: Sequence[Sample], crops: Sequence[Crop]) -> list[Instance]:
+        """What is predicted in crops that are decoded already: one instance for each sample."""
+        return [_instance(s, p) for s, p in zip(samples, self._run(crops), strict=True)]
 
     def _results(
         self, samples: Sequence[Sample]
