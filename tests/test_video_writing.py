@@ -66,3 +66,12 @@ def test_an_unknown_container(tmp_path: Path) -> None:
     ):
         pass
     assert not list(tmp_path.iterdir())
+
+
+def test_no_frame_no_file(tmp_path: Path) -> None:
+    with (
+        pytest.raises(DataError, match="no frame was written"),
+        VideoWriter(tmp_path / "out.mp4", 30, (100, 48)),
+    ):
+        pass
+    assert not list(tmp_path.iterdir())

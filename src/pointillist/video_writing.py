@@ -30,7 +30,7 @@ class VideoWriter:
         codec: name of the encoder that was taken.
 
     Raises:
-        DataError: the container is not known, or a frame has another size.
+        DataError: the container is not known, a frame has another size, or none was written.
     """
 
     def __init__(self, path: str | Path, fps: float, size: tuple[int, int]) -> None:
@@ -41,6 +41,7 @@ class VideoWriter:
         self.codec = "libx264" if "libx264" in self._av.codecs_available else "mpeg4"
         self._stack = ExitStack()
         self._container: Any = None
+        self._frames = 0
 
     def __enter__(self) -> VideoWriter:
         with ExitStack() as stack:
@@ -77,10 +78,13 @@ class VideoWriter:
             frame = np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         picture = self._av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
         self._container.mux(self._stream.encode(picture))
+        self._frames += 1
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         if error is not None:
             self._stack.__exit__(kind, error, trace)
             return
         with self._stack:
+            if self._frames == 0:
+                raise DataError("no frame was written, so there is no video", where=self.path)
             self._container.mux(self._stream.encode())

@@ -70,6 +70,16 @@ def test_labels_of_a_video(tmp_path: Path) -> None:
     assert dataset.problems == ["1 predictions were left out, as there are labels made by hand"]
 
 
+def test_a_folder_with_one_file_and_with_two(tmp_path: Path) -> None:
+    made = labels(tmp_path)
+    made.save(str(tmp_path / "a.slp"))
+    assert detect_format(tmp_path).name == "sleap"
+    assert len(open_dataset(tmp_path).labeled) == 2
+    made.save(str(tmp_path / "b.slp"))
+    with pytest.raises(DataError, match=r"there are 2 \.slp files .* a\.slp, b\.slp"):
+        open_dataset(tmp_path)
+
+
 def test_predictions_alone(tmp_path: Path) -> None:
     labels(tmp_path, predicted=True).save(str(tmp_path / "a.slp"))
     found = open_dataset(tmp_path / "a.slp")[0].instances[0]

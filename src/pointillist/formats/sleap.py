@@ -21,8 +21,10 @@ KEEPS = (
 
 
 def detect(path: Path) -> bool:
-    """By the ending ``.slp``."""
-    return path.is_file() and path.suffix.lower() == ".slp"
+    """A file that ends in ``.slp``, or a folder with one right in it."""
+    if path.is_dir():
+        return any(path.glob("*.slp"))
+    return path.suffix.lower() == ".slp"
 
 
 def read(path: Path) -> Dataset:
@@ -33,6 +35,16 @@ def read(path: Path) -> Dataset:
         PointillistError: sleap-io is not installed.
     """
     sleap_io = import_sleap_io()
+    if path.is_dir():
+        files = sorted(path.glob("*.slp"))
+        if len(files) != 1:
+            raise DataError(
+                f"there are {len(files)} .slp files in this folder: "
+                f"{', '.join(file.name for file in files)}",
+                where=path,
+                do="Name the file to open.",
+            )
+        path = files[0]
     try:
         labels = sleap_io.load_slp(str(path), open_videos=False)
     except Exception as error:
