@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from pointillist.batch import Batch
 from pointillist.config import InputOptions
 from pointillist.crops import CropSpec
 from pointillist.dataset import VISIBLE, Dataset, Image, Instance
+from pointillist.decoding import decoded_batches
 from pointillist.errors import DataError
 from pointillist.formats import open_dataset
 from pointillist.models.localizer import Localizer
@@ -24,11 +23,8 @@ from pointillist.points import predict_points
 from pointillist.precision import inference_autocast
 from pointillist.progress import counted
 from pointillist.run import Run
-from pointillist.samples import Crop, Sample, all_samples, decode_sample
+from pointillist.samples import Crop, Sample, all_samples
 from pointillist.skeleton import Skeleton
-
-#: Batches that are decoded ahead of the network.
-_AHEAD = 3
 
 
 @dataclass(frozen=True)
@@ -126,33 +122,12 @@ class Predictor:
     def _results(
         self, samples: Sequence[Sample]
     ) -> Iterator[tuple[Sample, _Prediction | DataError]]:
-        for chunk, crops in self._decoded(samples):
+        batches = decoded_batches(samples, self.spec, self.batch_size, self.workers)
+        for chunk, crops in batches:
             good = [crop for crop in crops if isinstance(crop, Crop)]
             predictions = iter(self._run(good)) if good else iter(())
             for sample, crop in zip(chunk, crops, strict=True):
                 yield sample, crop if isinstance(crop, DataError) else next(predictions)
-
-    def _decoded(
-        self, samples: Sequence[Sample]
-    ) -> Iterator[tuple[Sequence[Sample], list[Crop | DataError]]]:
-        """Batches of samples with their crops; the next ones decode meanwhile."""
-        chunks = deque(
-            samples[i : i + self.batch_size] for i in range(0, len(samples), self.batch_size)
-        )
-        waiting: deque[tuple[Sequence[Sample], list[Future[Crop | DataError]]]] = deque()
-        with ThreadPoolExecutor(max(1, self.workers)) as pool:
-            while chunks or waiting:
-                while chunks and len(waiting) < _AHEAD:
-                    chunk = chunks.popleft()
-                    waiting.append((chunk, [pool.submit(self._decode, s) for s in chunk]))
-                chunk, futures = waiting.popleft()
-                yield chunk, [future.result() for future in futures]
-
-    def _decode(self, sample: Sample) -> Crop | DataError:
-        try:
-            return decode_sample(sample, self.spec)
-        except DataError as error:
-            return error
 
     @torch.inference_mode()
     def _run(self, crops: Sequence[Crop]) -> list[_Prediction]:
