@@ -41,10 +41,10 @@ class ViewOptions(BaseModel):
     color: float = Field(
         0.3, ge=0, lt=1, description="brightness, contrast, saturation and gains: up to 1 +- color"
     )
+    erase: float = Field(
+        0.0, ge=0, le=1, description="probability of each of three blank rectangles, 8 to 30 % wide"
+    )
     gray: float = Field(0.05, ge=0, le=1, description="probability of losing all colour")
-
-
-PLAIN = ViewOptions(rotation=0, scale=0, shift=0, flip=0, perspective=0, color=0, gray=0)
 
 
 def _uniform(count: int, spread: float, device: torch.device, *shape: int) -> Tensor:
@@ -106,6 +106,24 @@ def random_color(count: int, options: ViewOptions, device: torch.device) -> Colo
     return matrix.to(device), offset.to(device)
 
 
+def random_rectangles(count: int, size: Size, probability: float, most: int = 3) -> Tensor:
+    """(count, H, W) bool: up to ``most`` rectangles, each there with a probability.
+
+    Their sides are 8 to 30 % of the image's; a learner that cannot see one part must infer it
+    from the others (Zhong et al., "Random erasing data augmentation", AAAI 2020).
+    """
+    inside = []
+    for side in size:
+        length = side * (0.08 + 0.22 * torch.rand(count, most, 1))
+        start = torch.rand(count, most, 1) * (side - length)
+        at = torch.arange(side) + 0.5
+        inside.append((at >= start) & (at < start + length))
+    there = torch.rand(count, most) < probability
+    along_x, along_y = inside
+    rectangles = along_y[..., :, None] & along_x[..., None, :] & there[:, :, None, None]
+    return rectangles.any(dim=1)
+
+
 class ViewMaker:
     """Makes views of batches.
 
@@ -151,7 +169,11 @@ class ViewMaker:
         )
         transform = transform @ centre_view(len(batch), batch.size, self.size, device)
         color = random_color(len(batch), options, device) if options.color or options.gray else None
-        return self.render(batch, transform, flipped, color)
+        view = self.render(batch, transform, flipped, color)
+        if options.erase:
+            blank = random_rectangles(len(batch), self.size, options.erase).to(device)
+            view.images.masked_fill_(blank[:, None], 0.0)
+        return view
 
     @in_float32
     def render(
