@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pointillist.errors import ConfigError
+from pointillist.heatmaps import decode, encode, soft_argmax
+
+SIZE = (24, 16)
+
+
+def test_encode_by_hand() -> None:
+    # A peak at the centre of column 3, row 2; one pixel away exp(-1/(2*4)), two: exp(-4/(2*4)).
+    maps = encode(torch.tensor([[[3.5, 2.5]]]), (8, 6), 2.0)[0, 0]
+    assert maps.shape == (6, 8)
+    assert maps[2, 3] == 1
+    torch.testing.assert_close(maps[2, 4], torch.tensor(math.exp(-1 / 8)))
+    torch.testing.assert_close(maps[0, 3], torch.tensor(math.exp(-4 / 8)))
+    torch.testing.assert_close(maps[3, 5], torch.tensor(math.exp(-(1 + 4) / 8)))
+
+
+def test_points_that_are_not_there_give_zeros() -> None:
+    points = torch.tensor([[[math.nan, math.nan], [4.0, math.nan], [math.inf, 2.0], [4.0, 2.0]]])
+    maps = encode(points, (8, 6), 2.0)
+    assert maps.isfinite().all()
+    assert (maps[0, :3] == 0).all()
+    assert maps[0, 3].max() > 0.9
+
+
+@given(
+    x=st.floats(0, SIZE[0]),
+    y=st.floats(0, SIZE[1]),
+    sigma=st.sampled_from([1.0, 1.5, 2.0, 3.0]),
+)
+@settings(max_examples=150, deadline=None)
+def test_dark_finds_what_was_encoded_also_on_the_borders(x: float, y: float, sigma: float) -> None:
+    point = torch.tensor([[[x, y]]])
+    found, confidence = decode(encode(point, SIZE, sigma), "dark")
+    assert (found - point).norm() < 0.05
+    # The highest pixel is at most half a pixel away on each axis.
+    assert confidence.item() >= math.exp(-0.5 / (2 * sigma**2)) - 1e-6
+
+
+@pytest.mark.parametrize(
+    "point",
+    [(0.0, 0.0), (24.0, 16.0), (0.0, 16.0), (24.0, 0.0), (0.5, 8.0), (12.0, 15.5), (1.0, 1.0)],
+)
+def test_dark_in_corners_and_between_pixels(point: tuple[float, float]) -> None:
+    there = torch.tensor([[point]])
+    found, _ = decode(encode(there, SIZE, 2.0), "dark")
+    assert (found - there).norm() < 0.05
+
+
+@given(x=st.floats(0.5, SIZE[0] - 0.5), y=st.floats(0.5, SIZE[1] - 0.5))
+@settings(max_examples=50, deadline=None)
+def test_quarter_is_within_a_quarter_and_argmax_within_a_half(x: float, y: float) -> None:
+    point = torch.tensor([[[x, y]]])
+    maps = encode(point, SIZE, 2.0)
+    assert (decode(maps, "argmax")[0] - point).abs().max() <= 0.5 + 1e-4
+    inner = torch.tensor([1 < x < SIZE[0] - 1, 1 < y < SIZE[1] - 1])
+    error = (decode(maps, "quarter")[0] - point).abs()[0, 0]
+    assert (error[inner] <= 0.25 + 1e-4).all()
+
+
+def test_argmax_and_quarter_by_hand() -> None:
+    maps = torch.zeros(1, 1, 5, 7)
+    maps[0, 0, 1, 3] = 0.8  # the peak: column 3, row 1
+    maps[0, 0, 1, 4] = 0.4  # higher on the right than on the left
+    maps[0, 0, 1, 2] = 0.3
+    maps[0, 0, 0, 3] = 0.2  # as high above as below
+    maps[0, 0, 2, 3] = 0.2
+    points, confidence = decode(maps, "argmax")
+    assert points.tolist() == [[[3.5, 1.5]]]
+    assert confidence.item() == pytest.approx(0.8)
+    assert decode(maps, "quarter")[0].tolist() == [[[3.75, 1.5]]]
+    maps[0, 0, 2, 3] = 0.1
+    assert decode(maps, "quarter")[0].tolist() == [[[3.75, 1.25]]]
+
+
+def test_quarter_does_not_move_on_the_border() -> None:
+    maps = torch.zeros(1, 1, 5, 7)
+    maps[0, 0, 0, 6] = 1.0
+    maps[0, 0, 0, 5] = maps[0, 0, 1, 6] = 0.5
+    assert decode(maps, "quarter")[0].tolist() == [[[6.5, 0.5]]]
+
+
+def test_dark_by_hand() -> None:
+    # log-heights -x^2/8 about x = 3.8 on the line y = 2.5: the parabola's top is at 3.8.
+    maps = encode(torch.tensor([[[3.8, 2.5]]]), (8, 6), 2.0)
+    points, confidence = decode(maps, "dark")
+    torch.testing.assert_close(points, torch.tensor([[[3.8, 2.5]]]), rtol=0, atol=1e-3)
+    # Confidence is the highest pixel, whose centre is 0.3 away.
+    assert confidence.item() == pytest.approx(math.exp(-0.09 / 8))
+
+
+def test_confidence_is_the_peak_within_0_and_1() -> None:
+    maps = torch.zeros(1, 3, 4, 4)
+    maps[0, 0, 1, 1], maps[0, 1] = 1.3, -0.2
+    assert decode(maps, "dark")[1].tolist() == [[1.0, 0.0, 0.0]]
+
+
+@pytest.mark.parametrize("method", ["argmax", "quarter", "dark"])
+def test_flat_and_tiny_maps_have_finite_points(method: str) -> None:
+    for maps in (torch.zeros(1, 1, 4, 6), torch.ones(1, 1, 4, 6), torch.rand(1, 1, 2, 2)):
+        points, _ = decode(maps, method)  # type: ignore[arg-type]
+        assert points.isfinite().all()
+        assert (points >= 0).all()
+
+
+def test_dark_does_not_run_away() -> None:
+    """Whatever a network answers, the point stays within a pixel of the highest one."""
+    maps = torch.rand(200, 1, 8, 12, generator=torch.Generator().manual_seed(1))
+    assert (decode(maps, "dark")[0] - decode(maps, "argmax")[0]).abs().max() <= 1
+
+
+def test_decoding_takes_16_bit_maps() -> None:
+    points = torch.tensor([[[7.5, 3.5]]])
+    found, confidence = decode(encode(points, SIZE, 2.0).bfloat16(), "dark")
+    assert found.dtype == confidence.dtype == torch.float32
+    assert (found - points).norm() < 0.05
+
+
+def test_unknown_decoding_names_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="did you mean 'quarter'"):
+        decode(torch.zeros(1, 1, 4, 4), "quater")  # type: ignore[arg-type]
+
+
+def test_soft_argmax() -> None:
+    # A flat map has its middle; a sharp peak its own place.
+    assert soft_argmax(torch.zeros(1, 1, 4, 6)).tolist() == [[[3.0, 2.0]]]
+    maps = torch.zeros(1, 1, 4, 6, requires_grad=True)
+    peak = torch.zeros(1, 1, 4, 6)
+    peak[0, 0, 1, 4] = 1.0
+    found = soft_argmax(maps + peak, temperature=0.01)
+    torch.testing.assert_close(found, torch.tensor([[[4.5, 1.5]]]))
+    found.sum().backward()
+    assert maps.grad is not None
+    assert maps.grad.isfinite().all()
