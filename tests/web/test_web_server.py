@@ -1,4 +1,4 @@
-"""The real server, in a process of its own: killed in the middle, refused twice, stopped politely."""
+"""The real server, in a process of its own: killed, started twice, stopped politely."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_other_machines_need_the_token(start: Start, folder: Path) -> None:
 
 
 def test_an_address_that_cannot_be_had(folder: Path) -> None:
-    with pytest.raises(PointillistError, match="cannot listen at 192.0.2.1"):
+    with pytest.raises(PointillistError, match=r"cannot listen at 192\.0\.2\.1"):
         serve(folder, host="192.0.2.1", open_browser=False)
     # And the folder is free again.
     Session(folder).close()

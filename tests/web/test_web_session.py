@@ -82,7 +82,7 @@ def label(session: Session, number: int, points: list) -> None:
     base = session.project.state(number)["revision"]
     record = InstanceRecord.model_validate({"points": points})
     session.project.save(number, base, [record], "t")
-    session.forget_row(number)
+    session.fresh_row(number)
 
 
 def test_predictions_are_compared_with_labels(session: Session) -> None:

@@ -135,8 +135,7 @@ def _add_images(app: FastAPI, session: Session, small: ThreadPoolExecutor) -> No
     @app.put("/api/images/{number}")
     def save(number: int, body: Save) -> JSONResponse:
         state = session.project.save(number, body.base, body.instances, body.author)
-        session.forget_row(number)
-        return JSONResponse({**state, "status": session.project.status(number)})
+        return JSONResponse({**state, "row": session.fresh_row(number)})
 
     @app.get("/api/images/{number}/picture")
     def send_picture(number: int, decoded: bool = False) -> Response:

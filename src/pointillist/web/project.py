@@ -26,7 +26,6 @@ from pointillist.web.records import (
     InstanceRecord,
     from_record,
     revision_of,
-    status_of,
     to_record,
 )
 
@@ -128,10 +127,6 @@ class Project:
         """Revision and instances of an image."""
         records = [to_record(instance) for instance in self.image(number).instances]
         return {"revision": revision_of(records), "instances": records}
-
-    def status(self, number: int) -> str:
-        """``none``, ``some`` or ``done``: how much of an image is decided."""
-        return status_of(self.image(number).instances)
 
     def save(
         self, number: int, base: str, instances: list[InstanceRecord], author: str

@@ -162,9 +162,10 @@ class Session:
             **self._versions(sequence),
         }
 
-    def forget_row(self, number: int) -> None:
-        """After a save: the image's row is made anew when it is asked for."""
+    def fresh_row(self, number: int) -> list[Any]:
+        """The row of an image that was just changed, made anew."""
         self._rows.pop(number, None)
+        return self._row(number)
 
     def close(self) -> None:
         """Stops what is running, brings the annotations up to date, lets the next one in."""

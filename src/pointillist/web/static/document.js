@@ -120,7 +120,7 @@ export class ImageDocument {
       const state = await api.save(this.id, body, options);
       this.revision = state.revision;
       state.instances.forEach((instance, i) => this.#ids.set(keys[i], instance.id));
-      store.setStatus(this.id, state.status, state.instances.length);
+      store.setRow(state.row);
     } catch (error) {
       this.#dirty = true;
       if (error instanceof ApiError && error.status === 409) {

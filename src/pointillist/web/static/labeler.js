@@ -19,13 +19,14 @@ class Labeler extends Emitter {
   threshold = 0;
   show = { predictions: true, names: false, labels: true };
   #opening = 0;
+  #adding = false; // a new instance was asked for and has no point yet
 
   start(skeleton) {
     this.skeleton = skeleton;
     this.sides = sidesOf(skeleton);
     events.on("change", (doc) => {
       if (doc !== this.doc) return;
-      if (this.active !== null && !this.instance) this.active = doc.instances[0]?.key ?? null;
+      if (!this.instance && !this.#adding) this.active = doc.instances[0]?.key ?? null;
       this.emit("change");
     });
   }
@@ -41,6 +42,7 @@ class Labeler extends Emitter {
     // A slow answer must not replace an image that was asked for later.
     if (opening !== this.#opening) return;
     this.doc = doc;
+    this.#adding = false;
     this.tool = "point";
     this.pickedDraft = null;
     const open = doc.instances.find((instance) => instance.points.includes(null)) ?? doc.instances[0];
@@ -85,6 +87,7 @@ class Labeler extends Emitter {
 
   /** Alters the active instance, a new one if there is none. */
   #alter(alter, draft = this.pickedDraft) {
+    this.#adding = false;
     this.doc.change((instances) => {
       let instance = instances.find((one) => one.key === this.active);
       if (!instance) {
@@ -118,11 +121,13 @@ class Labeler extends Emitter {
 
   /** Makes an instance the active one, at its first open keypoint. */
   activate(key) {
+    this.#adding = false;
     this.active = key;
     this.select(this.#nextOpen(-1));
   }
 
   newInstance() {
+    this.#adding = true;
     this.active = null;
     this.pickedDraft = null;
     this.current = 0;

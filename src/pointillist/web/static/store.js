@@ -81,11 +81,11 @@ class Store extends Emitter {
     this.arrange();
   }
 
-  setStatus(id, status, instances) {
-    const row = this.rows.get(id);
-    if (!row || (row.status === status && row.instances === instances)) return;
-    Object.assign(row, { status, instances });
-    this.emit("rows", [id]);
+  /** An image's row as the server has it after a save of ours. */
+  setRow(values) {
+    const row = asObject(this.columns, values);
+    this.rows.set(row.id, row);
+    this.emit("rows", [row.id]);
   }
 
   counts() {
