@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pointillist.augment import ViewOptions
+from pointillist.boxes.options import BoxFinderOptions
 from pointillist.errors import ConfigError, did_you_mean
 from pointillist.files import write_text
 from pointillist.models.options import ModelOptions
@@ -83,6 +84,10 @@ class Config(_Options):
     model: ModelOptions = Field(default_factory=ModelOptions)
     views: ViewOptions = Field(default_factory=ViewOptions)
     training: TrainingOptions = Field(default_factory=TrainingOptions)
+    localize: bool = Field(
+        False, description="also train a network that finds the objects' boxes in whole images"
+    )
+    box_finder: BoxFinderOptions = Field(default_factory=BoxFinderOptions)
 
     def save(self, path: Path) -> None:
         """Writes YAML."""

@@ -11,6 +11,7 @@
     tensorboard/        the same for TensorBoard
     checkpoints/        last.ckpt (to resume), best.ckpt
     model.safetensors   the network to predict with: the best on validation
+    box_finder.safetensors  the network that finds boxes, where one was asked for
     result.json         how it ended
 """
 
@@ -29,6 +30,7 @@ from pointillist.files import read_json, write_json
 from pointillist.skeleton import Skeleton
 
 if TYPE_CHECKING:
+    from pointillist.boxes.network import BoxFinder
     from pointillist.models.localizer import Localizer
 
 _PACKAGES = ("torch", "torchvision", "timm", "lightning", "numpy", "opencv-python-headless")
@@ -95,6 +97,11 @@ class Run:
         return self.path / "model.safetensors"
 
     @property
+    def box_finder_weights(self) -> Path:
+        """The network that finds boxes; there is none where it was not asked for."""
+        return self.path / "box_finder.safetensors"
+
+    @property
     def metrics(self) -> dict[str, Any]:
         """How the training ended: steps, minutes, the best validation score; empty before."""
         file = self.path / "result.json"
@@ -124,6 +131,22 @@ class Run:
             about = file.metadata()
         network.mean, network.std = (tuple(json.loads(about[name])) for name in ("mean", "std"))
         return network.eval()
+
+    def box_finder(self) -> BoxFinder:
+        """The network that finds boxes in whole images, in evaluation mode.
+
+        Raises:
+            DataError: the run has none.
+        """
+        from pointillist.boxes.network import load_box_finder
+
+        if not self.box_finder_weights.exists():
+            raise DataError(
+                "this run has no network that finds boxes",
+                where=self.path,
+                do="Train one with pointillist train --localize, or give boxes with --boxes.",
+            )
+        return load_box_finder(self.config.model, self.box_finder_weights)
 
 
 _SKELETON_KEYS = ("keypoints", "edges", "flip_pairs", "sigmas", "name", "head", "torso")
