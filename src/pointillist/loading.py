@@ -240,8 +240,8 @@ class InOrder(Sampler[list[int]]):
     """Lists of positions in order, for validation.
 
     Every process gets the same number of lists, and none is empty: processes that validate
-    together wait for each other at every list. So where there are fewer positions than
-    processes, some see the same one.
+    together wait for each other at every list. So where there are too few positions, some are
+    seen twice.
     """
 
     def __init__(self, count: int, batch_size: int, *, rank: int = 0, world: int = 1) -> None:
@@ -252,9 +252,11 @@ class InOrder(Sampler[list[int]]):
         return self._lists
 
     def __iter__(self) -> Iterator[list[int]]:
-        for part in np.array_split(self.positions, max(self._lists, 1)):
-            if len(part):
-                yield part.tolist()
+        if not self._lists:
+            return
+        parts = np.array_split(self.positions, self._lists)  # the longest first
+        for part in parts:
+            yield (part if len(part) else parts[0]).tolist()
 
 
 def make_loader(
