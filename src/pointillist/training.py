@@ -11,6 +11,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,6 @@ def train(
         run = Run.open(out)
         if run.metrics.get("status") == "finished":
             return run
-        parts = TrainingData.open(out / "split")
         built = _build(run.config, run.skeleton)
     else:
         if data is None:
@@ -107,15 +107,38 @@ def train(
             flip_pairs=flip_pairs,
             seed=config.training.seed,
             strict=strict,
+            quiet=quiet,
         )
         built = _build(config, parts.skeleton)  # before a wrong option leaves a folder behind
         run = Run.create(out, config, parts.skeleton)
         parts.save(out / "split")
         write_text(out / _READY, "".join(f"{line}\n" for line in parts.problems))
-        # Read back, as another process and a resumed training do: all see the same numbers.
-        parts = TrainingData.open(out / "split")
-    fit(run, parts, *built, quiet=quiet)
+    if run.config.localize and not run.box_finder_weights.exists():
+        _localize(run, quiet)
+    # Read back, as another process and a resumed training do: all see the same numbers.
+    fit(run, TrainingData.open(out / "split"), *built, quiet=quiet)
     return run
+
+
+def _localize(run: Run, quiet: bool) -> None:
+    """Has the first process train the box finder and put boxes into the split."""
+    if _rank() > 0:
+        _wait_for(run.box_finder_weights, 24 * 3600)
+        return
+    from pointillist.boxes.preparation import prepare_boxes
+
+    _silence()
+    left_out = (run.path / _READY).read_text(encoding="utf-8").splitlines()
+    data = replace(TrainingData.open(run.path / "split"), problems=left_out)
+    try:
+        data = prepare_boxes(run, data, quiet=quiet)
+    except SystemExit:  # Lightning's answer to Ctrl-C
+        raise TrainingInterrupted(
+            "stopped while learning to find boxes, which starts again",
+            where=run.path,
+            do=f"Continue with: pointillist train --resume -o {run.path}",
+        ) from None
+    write_text(run.path / _READY, "".join(f"{line}\n" for line in data.problems))
 
 
 #: Written last when a run starts: the other processes of a distributed training wait for it.

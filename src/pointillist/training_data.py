@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from pointillist.dataset import Dataset, Image
-from pointillist.errors import ConfigError, DataError
+from pointillist.errors import ConfigError, DataError, PointillistError
 from pointillist.formats import open_dataset, save_dataset
 from pointillist.inspection import readable_images
+from pointillist.media import is_video
+from pointillist.progress import counted
 from pointillist.skeleton import Skeleton
 
 #: Names of the files that hold a split, in a split folder and in a run's folder.
@@ -19,6 +21,8 @@ PARTS = ("labeled", "unlabeled", "val")
 
 #: Share of the labelled images that is held out where no validation set is given.
 HELD_OUT = 0.15
+#: So many frames of each video count as unlabelled images: the most varied ones.
+FRAMES_OF_A_VIDEO = 200
 #: With fewer labelled images than this, none is held out: each is worth more in training.
 FEWEST_TO_HOLD_OUT = 20
 
@@ -79,17 +83,21 @@ def gather(
     flip_pairs: Sequence[tuple[str, str]] = (),
     seed: int = 0,
     strict: bool = False,
+    quiet: bool = True,
 ) -> TrainingData:
     """Opens what a training is given.
 
     Args:
         data: a data set in any known layout, or a folder that ``pointillist split`` wrote.
-            Images in it without annotation count as unlabelled.
-        unlabeled: more images without labels; labels in them are never read.
+            Images in it without annotation count as unlabelled, and so do frames of the videos
+            that belong to it.
+        unlabeled: more images without labels; labels in them are never read. Of a video, and of
+            each of the data's own, up to :data:`FRAMES_OF_A_VIDEO` frames that differ are taken.
         val: what to validate on; none: the split folder's, else a share of the labelled images.
         flip_pairs: (left, right) names, in place of the left-right pairs that the data has.
         seed: chooses the held-out images.
         strict: an unreadable image is an error; otherwise it is reported and left out.
+        quiet: no progress bar.
 
     Raises:
         DataError: nothing is labelled, skeletons differ, or (``strict``) a file cannot be read.
@@ -104,7 +112,10 @@ def gather(
             for name, part in parts.items()
         }
         labeled = parts["labeled"]
-    bare = [_bare(part) for part in (parts.get("unlabeled"), *map(_open, unlabeled)) if part]
+    problems: list[str] = []
+    frames = _frames(_videos(labeled, unlabeled), problems, seed=seed, strict=strict, quiet=quiet)
+    others = [_open(part) for part in unlabeled if not _is_video(part)]
+    bare = [_bare(part) for part in (parts.get("unlabeled"), *others, *frames) if part]
     bare.insert(0, _bare(labeled.subset(labeled.unlabeled)))
     labeled = labeled.subset(labeled.labeled)
     if not labeled.images:
@@ -114,7 +125,6 @@ def gather(
             do="Label some first (pointillist label), or check the format with pointillist info.",
         )
     pool = Dataset(labeled.skeleton, [i for part in bare for i in part.images], labeled.root)
-    problems: list[str] = []
     checked = []
     for part in (labeled, pool, parts.get("val") or labeled.subset([])):
         good, bad = readable_images(part, strict=strict)
@@ -163,6 +173,44 @@ def hold_out(labeled: Dataset, seed: int) -> tuple[Dataset, Dataset]:
     kept = [image for image, key in zip(images, keys, strict=True) if key not in chosen]
     held = [image for image, key in zip(images, keys, strict=True) if key in chosen]
     return labeled.subset(kept), labeled.subset(held)
+
+
+def _is_video(part: str | Path | Dataset) -> bool:
+    return not isinstance(part, Dataset) and is_video(part)
+
+
+def _videos(labeled: Dataset, unlabeled: Sequence[str | Path | Dataset]) -> dict[Path, bool]:
+    """Every video once, and whether it was named; the others merely belong to the data."""
+    named = [Path(part) for part in unlabeled if not isinstance(part, Dataset) and is_video(part)]
+    return {
+        **{video.resolve(): False for video in labeled.videos},
+        **{video.resolve(): True for video in named},
+    }
+
+
+def _frames(
+    videos: dict[Path, bool], problems: list[str], *, seed: int, strict: bool, quiet: bool
+) -> list[Dataset]:
+    """Varied frames of each video; one that cannot be read becomes a problem if nobody named it."""
+    if not videos:
+        return []
+    from pointillist.video_sampling import video_dataset  # PyAV is only needed for videos
+
+    parts = []
+    with counted("choosing frames of videos", len(videos), quiet) as progress:
+        for done, (video, named) in enumerate(videos.items(), start=1):
+            try:
+                part = video_dataset([video], FRAMES_OF_A_VIDEO, seed=seed)
+            except PointillistError as error:
+                if named or strict:
+                    raise
+                problems.append(str(error))
+            else:
+                problems += part.problems
+                parts.append(part)
+            if progress is not None:
+                progress(done, len(videos))
+    return parts
 
 
 def _open(data: str | Path | Dataset) -> Dataset:
