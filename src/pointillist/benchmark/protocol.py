@@ -54,7 +54,7 @@ class Protocol(BaseModel):
         description="name in the table -> method and options that differ from config"
     )
     config: dict[str, Any] = {}
-    published: dict[str, dict[str, Any]] = Field(
+    published: dict[str, dict[float, str]] = Field(
         default_factory=dict, description="the paper's figures: row -> fraction -> text"
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,17 @@ from pointillist.errors import DataError
 _BEGIN, _END = "<!-- benchmark: {} -->", "<!-- end of benchmark: {} -->"
 
 
-def table_rows(results: Sequence[dict[str, Any]], metric: str) -> list[list[str]]:
+def table_rows(
+    results: Sequence[dict[str, Any]],
+    metric: str,
+    published: Mapping[str, Mapping[float, str]] | None = None,
+) -> list[list[str]]:
     """Rows of text, the head first: one row a method, one column a share of labels.
 
-    A cell is mean +- standard deviation over seeds in percent, and how many seeds if not 3.
+    A cell is mean +- standard deviation over seeds in percent, and how many seeds. The paper's
+    rows, where there are any, come last.
     """
+    published = published or {}
     values: dict[tuple[str, float], list[float]] = defaultdict(list)
     steps: dict[str, set[int]] = defaultdict(set)
     for result in results:
@@ -27,13 +33,16 @@ def table_rows(results: Sequence[dict[str, Any]], metric: str) -> list[list[str]
         if value is not None:
             values[result["method"], result["fraction"]].append(100 * value)
         steps[result["method"]].add(result["steps"])
-    fractions = sorted({fraction for _, fraction in values})
+    shown = {fraction for _, fraction in values}
+    fractions = sorted(shown | {fraction for row in published.values() for fraction in row})
     head = ["method", "steps", *(f"{fraction:g} % labels" for fraction in fractions)]
     rows = [head]
     for method in dict.fromkeys(result["method"] for result in results):
         counts = ", ".join(f"{n:,}" for n in sorted(steps[method]))
         cells = [_cell(values.get((method, fraction), [])) for fraction in fractions]
         rows.append([method, counts, *cells])
+    for name, row in published.items():
+        rows.append([f"{name} (paper)", "", *(row.get(f, "–") for f in fractions)])
     return rows
 
 

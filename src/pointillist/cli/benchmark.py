@@ -51,7 +51,7 @@ def benchmark(
         run_grid(
             chosen, grid, results=results, runs=runs, training=training, quiet=quiet, say=typer.echo
         )
-    rows = table_rows(load_results(results, chosen.name), chosen.metric)
+    rows = table_rows(load_results(results, chosen.name), chosen.metric, chosen.published)
     print_table(f"{chosen.title}: {chosen.metric}, test split", rows)
     for file in render or ():
         write_text(file, fill_in(file, chosen.name, markdown(rows)))
