@@ -5,13 +5,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from pointillist.augment import ViewOptions
-from pointillist.boxes.options import BoxFinderOptions
 from pointillist.errors import ConfigError, did_you_mean
 from pointillist.files import write_text
 from pointillist.models.options import ModelOptions
@@ -55,7 +54,8 @@ class TrainingOptions(_Options):
     )
     warmup_steps: int = Field(100, ge=0, description="in which the learning rate grows from 0")
     gradient_clip: float | None = Field(None, gt=0, description="largest norm of the gradient")
-    precision: Literal["auto", "32", "bf16", "fp16"] = Field(
+    # In YAML and after --set, 32 is a number.
+    precision: Annotated[Literal["auto", "32", "bf16", "fp16"], BeforeValidator(str)] = Field(
         "auto", description="auto: bf16 where it pays for the chosen network and device"
     )
     compile: bool = Field(False, description="torch.compile the network")
@@ -71,6 +71,17 @@ class TrainingOptions(_Options):
     )
     cache_gib: float = Field(2.0, gt=0, description="largest cache of crops in memory")
     seed: int = Field(0, ge=0, description="of everything random")
+
+
+class BoxFinderOptions(_Options):
+    """The network that finds objects in whole images, where ``localize`` asks for it."""
+
+    width: int = Field(256, ge=64, description="whole images are fitted into this width, pixels")
+    height: int = Field(256, ge=64, description="whole images are fitted into this height, pixels")
+    max_steps: int = Field(1500, ge=1, description="optimiser steps")
+    images_per_step: int = Field(8, ge=1, description="images a step")
+    learning_rate: float = Field(1e-3, gt=0, description="at its highest; a cosine follows")
+    score: float = Field(0.3, gt=0, lt=1, description="boxes that are less certain are dropped")
 
 
 class Config(_Options):

@@ -30,7 +30,7 @@ from pointillist.files import read_json, write_json
 from pointillist.skeleton import Skeleton
 
 if TYPE_CHECKING:
-    from pointillist.boxes.network import BoxFinder
+    from pointillist.models.box_finder import BoxFinder
     from pointillist.models.localizer import Localizer
 
 _PACKAGES = ("torch", "torchvision", "timm", "lightning", "numpy", "opencv-python-headless")
@@ -138,7 +138,7 @@ class Run:
         Raises:
             DataError: the run has none.
         """
-        from pointillist.boxes.network import load_box_finder
+        from pointillist.models.box_finder import load_box_finder
 
         if not self.box_finder_weights.exists():
             raise DataError(

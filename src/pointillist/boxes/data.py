@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pointillist.boxes.maps import Objects
-from pointillist.boxes.options import BoxFinderOptions
+from pointillist.config import BoxFinderOptions
 from pointillist.crops import CropSpec
 from pointillist.dataset import NOT_ANNOTATED, VISIBLE, Box, Dataset, Instance
 from pointillist.samples import Sample

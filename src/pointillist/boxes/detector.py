@@ -10,12 +10,12 @@ import torch
 
 from pointillist.boxes.data import whole_images
 from pointillist.boxes.maps import boxes_of
-from pointillist.boxes.network import BoxFinder
-from pointillist.boxes.options import BoxFinderOptions
 from pointillist.boxes.suppression import ScoredBox, suppress_boxes
+from pointillist.config import BoxFinderOptions
 from pointillist.dataset import Box, Dataset
 from pointillist.decoding import decoded_batches
 from pointillist.errors import DataError
+from pointillist.models.box_finder import BoxFinder
 from pointillist.precision import inference_autocast
 from pointillist.progress import counted
 from pointillist.samples import Crop, Sample

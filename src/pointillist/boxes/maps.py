@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pointillist.boxes.network import BoxMaps, decode_size, encode_size
 from pointillist.dataset import Box
 from pointillist.geometry import Size
+from pointillist.models.box_finder import BoxMaps, decode_size, encode_size
 
 #: Standard deviation of an object's centre, as a share of the root of its area; at least one map
 #: pixel. A box moved by so much still overlaps the true one by about 0.75.

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from pointillist.boxes.detector import Detections
 from pointillist.boxes.suppression import ScoredBox, suppress_instances
 from pointillist.dataset import Dataset, Instance
 from pointillist.skeleton import Skeleton
-
-if TYPE_CHECKING:
-    from pointillist.inference import Predictor
 
 
 def has_boxes(dataset: Dataset) -> list[bool]:
@@ -21,14 +17,18 @@ def has_boxes(dataset: Dataset) -> list[bool]:
 
 
 def predict_in_boxes(
-    predictor: Predictor, dataset: Dataset, detections: Detections, *, quiet: bool = True
+    predict: Callable[[Dataset], Dataset], dataset: Dataset, detections: Detections
 ) -> Dataset:
     """Predicts points in detected boxes; where nobody looked for boxes, as the data has it.
 
+    Args:
+        predict: as :meth:`pointillist.inference.Predictor.predict`.
+        dataset: the images.
+        detections: boxes in them.
+
     Returns:
-        the data set's images with predicted instances, as
-        :meth:`pointillist.inference.Predictor.predict` gives them: none in an image without a
-        detected box.
+        the images with predicted instances, as ``predict`` gives them: none in an image without
+        a detected box.
     """
     boxed = [
         image
@@ -37,17 +37,19 @@ def predict_in_boxes(
         for image, boxes in zip(dataset, detections.boxes, strict=True)
     ]
     rows = [i for i, image in enumerate(boxed) if detections.boxes[i] != []]
-    predicted = predictor.predict(dataset.subset(boxed[i] for i in rows), quiet=quiet)
+    predicted = predict(dataset.subset(boxed[i] for i in rows))
+    skeleton = predicted.skeleton
+    assert skeleton is not None
     by_row = dict(zip(rows, predicted, strict=True))
     images = []
     for i, image in enumerate(boxed):
         result = by_row.get(i, replace(image, problem=detections.problems.get(i)))
         boxes = detections.boxes[i]
         if boxes and result.instances:
-            result.instances = ranked(result.instances, boxes, predictor.skeleton)
+            result.instances = ranked(result.instances, boxes, skeleton)
         images.append(result)
     lines = [*detections.problems.values(), *predicted.problems]
-    joined = Dataset(predictor.skeleton, images, dataset.root, dataset.name)
+    joined = Dataset(skeleton, images, dataset.root, dataset.name)
     joined.problems = list(dict.fromkeys(lines))
     return joined
 

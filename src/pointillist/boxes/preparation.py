@@ -9,12 +9,12 @@ import numpy as np
 
 from pointillist.boxes.data import with_boxes
 from pointillist.boxes.detector import BoxDetector, Detections
-from pointillist.boxes.network import save_box_finder
 from pointillist.boxes.prediction import has_boxes
 from pointillist.boxes.suppression import overlap
 from pointillist.boxes.training import train_box_finder
 from pointillist.dataset import Dataset
 from pointillist.files import write_json
+from pointillist.models.box_finder import save_box_finder
 from pointillist.run import Run
 from pointillist.training_data import TrainingData
 

@@ -14,13 +14,13 @@ from pointillist.augment import ViewMaker, ViewOptions, random_color, random_tra
 from pointillist.batch import Batch
 from pointillist.boxes.data import box_samples, objects_of, whole_images
 from pointillist.boxes.maps import box_losses, make_targets
-from pointillist.boxes.network import BoxFinder, create_box_finder
 from pointillist.callbacks import TrainingProgress
 from pointillist.config import Config
 from pointillist.dataset import Dataset
 from pointillist.ema import WeightAverage
 from pointillist.errors import DataError
 from pointillist.loading import CropStore, MixedBatches, make_loader
+from pointillist.models.box_finder import BoxFinder, create_box_finder
 from pointillist.precision import resolve_precision
 from pointillist.progress import counted
 from pointillist.skeleton import Skeleton

@@ -1,0 +1,63 @@
+"""Where the boxes of a prediction come from: a detector's file, the run's box finder, the data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pointillist.boxes.detector import BoxDetector, Detections
+from pointillist.boxes.prediction import has_boxes
+from pointillist.dataset import Dataset
+from pointillist.errors import ConfigError
+from pointillist.run import Run
+
+
+def choose_boxes(
+    run: Run,
+    dataset: Dataset,
+    *,
+    localize: bool | None = None,
+    boxes: str | Path | None = None,
+    score: float | None = None,
+    device: str = "auto",
+    quiet: bool = True,
+    say: Callable[[str], None] = lambda line: None,
+) -> Detections | None:
+    """Boxes to predict in; none: the data's own, or whole images.
+
+    Args:
+        run: its box finder is used, if it has one.
+        dataset: the images.
+        localize: find boxes in every image; false: in none; none: in those of which the data
+            knows no box, if the run has a box finder.
+        boxes: a detector's boxes, as :mod:`pointillist.boxes.given` reads them.
+        score: less certain boxes are dropped; none: each source has its own limit.
+        device: of the box finder.
+        quiet: no progress bar.
+        say: is told what was chosen, where nobody asked for it.
+
+    Raises:
+        ConfigError: two sources are given.
+        DataError: the file does not fit, or the run has no box finder.
+    """
+    if boxes is not None:
+        from pointillist.boxes.given import read_detections
+
+        if localize:
+            raise ConfigError("boxes are given and are to be found: choose one")
+        found, strange = read_detections(boxes, dataset, score)
+        if strange:
+            say(f"{strange} detections in {boxes} are of other images")
+        return Detections(list(found), {})
+    unknown = [i for i, known in enumerate(has_boxes(dataset)) if not known]
+    if localize is None:
+        localize = bool(unknown) and run.box_finder_weights.exists()
+        if localize:
+            say(f"no boxes are known in {len(unknown)} images: the run's box finder looks for them")
+        which = unknown
+    else:
+        which = list(range(len(dataset)))
+    if not localize:
+        return None
+    detector = BoxDetector(run.box_finder(), run.config.box_finder, score=score, device=device)
+    return detector.detect_in(dataset, which, quiet=quiet)
