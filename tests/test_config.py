@@ -60,6 +60,7 @@ def test_values_are_not_changed() -> None:
         ("training.gradient_clip=null", None),
         ("training.compile=true", True),
         ("training.accelerator=cpu", "cpu"),
+        ("training.precision=32", "32"),
         ("model.weights=a folder/x=y.safetensors", Path("a folder/x=y.safetensors")),
         (" input.sigma =2", 2.0),
     ],

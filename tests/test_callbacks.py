@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from core_cases import TINY
+from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.utilities.exceptions import SIGTERMException
+from safetensors import safe_open
+
+from pointillist.callbacks import MONITOR, KeepBestNetwork, KeepLast, save_network
+from pointillist.models.localizer import Localizer, create_localizer
+from pointillist.models.options import ModelOptions
+
+
+@pytest.fixture
+def network() -> Localizer:
+    return create_localizer(ModelOptions(backbone=TINY, width=8), 2)
+
+
+class Trainer(SimpleNamespace):
+    """What the callbacks use of a trainer."""
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(global_step=0, is_global_zero=True, callback_metrics={}, **values)
+
+    def save_checkpoint(self, path: Path) -> None:
+        path.write_text(str(self.global_step), encoding="utf-8")
+
+
+def test_a_saved_network_has_all_weights_and_its_normalisation(
+    network: Localizer, tmp_path: Path
+) -> None:
+    network.mean, network.std = (0.1, 0.2, 0.3), (1.0, 2.0, 3.0)
+    network.to(memory_format=torch.channels_last)
+    save_network(network, tmp_path / "model.safetensors")
+    with safe_open(tmp_path / "model.safetensors", "pt") as file:
+        state = network.state_dict()
+        assert set(file.keys()) == set(state)
+        assert all(torch.equal(file.get_tensor(name), state[name]) for name in state)
+        assert file.metadata() == {"mean": "[0.1, 0.2, 0.3]", "std": "[1.0, 2.0, 3.0]"}
+    assert [f.name for f in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+def test_the_best_network_is_kept(network: Localizer, tmp_path: Path) -> None:
+    keep, file = KeepBestNetwork(tmp_path / "m.safetensors"), tmp_path / "m.safetensors"
+    trainer, module = Trainer(), SimpleNamespace(best_network=network)
+
+    def validate(step: int, value: float | None) -> None:
+        trainer.global_step = step
+        trainer.callback_metrics = {} if value is None else {MONITOR: torch.tensor(value)}
+        keep.on_validation_end(trainer, module)  # type: ignore[arg-type]
+
+    validate(1, None)
+    assert not file.exists()
+    validate(2, 0.0)  # even a bad one is better than none
+    assert file.exists()
+    file.unlink()
+    validate(3, 0.0)
+    assert not file.exists()
+    validate(4, 0.5)
+    assert file.exists()
+    assert keep.state_dict() == {"best": 0.5, "step": 4}
+    other = KeepBestNetwork(file)
+    other.load_state_dict(keep.state_dict())
+    assert (other.best, other.step) == (0.5, 4)
+
+
+def test_only_the_first_process_writes_the_best(network: Localizer, tmp_path: Path) -> None:
+    keep = KeepBestNetwork(tmp_path / "m.safetensors")
+    trainer = Trainer()
+    trainer.is_global_zero, trainer.callback_metrics = False, {MONITOR: torch.tensor(0.5)}
+    keep.on_validation_end(trainer, SimpleNamespace(best_network=network))  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
+def steps(keep: KeepLast, file: Path, upto: int) -> list[str]:
+    """What the file says after every step, none: not there."""
+    trainer, said = Trainer(), []
+    for step in range(1, upto + 1):
+        trainer.global_step = step
+        keep.on_train_batch_end(trainer, SimpleNamespace())  # type: ignore[arg-type]
+        said.append(file.read_text(encoding="utf-8") if file.exists() else "none")
+    keep.on_train_end(trainer, SimpleNamespace())  # type: ignore[arg-type]
+    return [*said, file.read_text(encoding="utf-8")]
+
+
+def test_last_at_intervals_and_at_the_end(tmp_path: Path) -> None:
+    file = tmp_path / "last.ckpt"
+    assert steps(KeepLast(file, 2), file, 5) == ["none", "2", "2", "4", "4", "5"]
+
+
+def test_last_after_validations(tmp_path: Path) -> None:
+    file = tmp_path / "last.ckpt"
+    keep = KeepLast(file, None)
+    assert isinstance(keep, Checkpoint)  # so Lightning calls it after the other callbacks
+    assert steps(keep, file, 3) == ["none", "none", "none", "3"]
+    trainer = Trainer()
+    trainer.global_step = 7
+    keep.on_validation_end(trainer, SimpleNamespace())  # type: ignore[arg-type]
+    assert file.read_text(encoding="utf-8") == "7"
+
+
+def test_last_when_asked_to_end_but_not_after_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "last.ckpt"
+    keep, trainer = KeepLast(file, None), Trainer()
+    keep.on_exception(trainer, SimpleNamespace(), RuntimeError())  # type: ignore[arg-type]
+    assert not file.exists()
+    keep.on_exception(trainer, SimpleNamespace(), SIGTERMException())  # type: ignore[arg-type]
+    assert file.exists()
+
+
+def test_a_failed_save_leaves_the_earlier_file(tmp_path: Path) -> None:
+    class Full(Trainer):
+        def save_checkpoint(self, path: Path) -> None:
+            path.write_text("half", encoding="utf-8")
+            raise OSError("no space left on device")
+
+    file = tmp_path / "last.ckpt"
+    keep = KeepLast(file, None)
+    keep.on_validation_end(Trainer(), SimpleNamespace())  # type: ignore[arg-type]
+    with pytest.raises(OSError, match="no space"):
+        keep.on_validation_end(Full(), SimpleNamespace())  # type: ignore[arg-type]
+    assert file.read_text(encoding="utf-8") == "0"
+    assert [f.name for f in tmp_path.iterdir()] == ["last.ckpt"]

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from core_cases import SKELETON, tiny_config
+
+from pointillist.augment import ViewMaker
+from pointillist.config import Config, TrainingOptions
+from pointillist.lightning_module import TrainingModule, make_optimizer, rate_factor
+from pointillist.methods import Setting
+from pointillist.methods.supervised import Supervised, SupervisedOptions
+from pointillist.models.localizer import Localizer, create_localizer
+
+
+def method(config: Config) -> Supervised:
+    torch.manual_seed(0)
+    model = create_localizer(config.model, len(SKELETON))
+    views = ViewMaker((64, 48), SKELETON, model.mean, model.std)
+    setting = Setting(views, config.views, sigma=1.5, skeleton=SKELETON, steps=10)
+    return Supervised(model, setting, SupervisedOptions())
+
+
+def module(*sets: str) -> TrainingModule:
+    config = tiny_config(*sets)
+    trained = method(config)
+    return TrainingModule(trained, config, trained.setting.views, np.ones(3))
+
+
+def test_rate_by_hand() -> None:
+    options = TrainingOptions(warmup_steps=4, max_steps=12)
+    warm = [rate_factor(step, step / 12, options) for step in range(4)]
+    assert warm == [0.25, 0.5, 0.75, 1.0]
+    assert rate_factor(6, 0.5, options) == pytest.approx(0.5)
+    assert rate_factor(9, 0.75, options) == pytest.approx(0.5 * (1 + math.cos(0.75 * math.pi)))
+    assert rate_factor(12, 1.0, options) == pytest.approx(0)
+    assert rate_factor(20, 1.7, options) == pytest.approx(0)
+    constant = TrainingOptions(warmup_steps=2, schedule="constant")
+    assert [rate_factor(s, 0.9, constant) for s in (0, 1, 2, 99)] == [0.5, 1.0, 1.0, 1.0]
+    assert rate_factor(0, 0.0, TrainingOptions(warmup_steps=0)) == 1
+
+
+def test_optimizer_groups() -> None:
+    options = TrainingOptions(learning_rate=0.01, backbone_rate=0.1, weight_decay=0.5)
+    trained = method(tiny_config())
+    optimizer = make_optimizer(trained, options)
+    assert isinstance(optimizer, torch.optim.AdamW)
+    rates, seen = {}, 0
+    names = {id(p): name for name, p in trained.named_parameters()}
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            seen += 1
+            rates[names[id(parameter)]] = group["lr"]
+            assert group["weight_decay"] == (0.5 if parameter.ndim > 1 else 0)
+    assert seen == len(names)
+    for name, rate in rates.items():
+        assert rate == pytest.approx(0.001 if ".backbone." in name else 0.01), name
+
+
+def test_optimizer_kind_and_clipping() -> None:
+    adam = make_optimizer(method(tiny_config()), TrainingOptions(optimizer="adam"))
+    assert type(adam) is torch.optim.Adam
+    # Lightning refuses to clip for an optimiser that scales 16-bit gradients back itself.
+    clipped = make_optimizer(method(tiny_config()), TrainingOptions(gradient_clip=1.0))
+    assert not getattr(clipped, "_step_supports_amp_scaling", False)
+
+
+def test_frozen_weights_are_not_optimised() -> None:
+    trained = method(tiny_config())
+    trained.model.backbone.requires_grad_(False)
+    groups = make_optimizer(trained, TrainingOptions()).param_groups
+    backbone = {id(p) for p in trained.model.backbone.parameters()}
+    assert not any(id(p) in backbone for group in groups for p in group["params"])
+
+
+def test_best_network_is_the_average_where_there_is_one() -> None:
+    averaged, plain = module(), module("training.ema_decay=0")
+    assert averaged.average is not None
+    assert averaged.best_network is averaged.average.network
+    assert averaged.method.average is averaged.average.network
+    assert plain.best_network is plain.method.model
+    assert plain.method.average is None
+
+
+def test_every_weight_is_saved_once_under_its_own_name() -> None:
+    names = list(module().state_dict())
+    assert all(name.startswith(("method.model.", "average.")) for name in names)
+    own = set(module().method.model.state_dict())
+    assert {n.removeprefix("method.model.") for n in names if n.startswith("method.")} == own
+
+
+def test_compiling_is_asked_of_the_network_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[torch.nn.Module] = []
+    monkeypatch.setattr(Localizer, "compile", lambda self: compiled.append(self))
+    made = module("training.compile=true")
+    assert compiled == [made.method.model]
+    module()
+    assert len(compiled) == 1
+
+
+def test_a_step_draws_the_same_whenever_it_is_made() -> None:
+    made = module()
+
+    def draw(step: int, rank: int = 0) -> float:
+        torch.rand(step + 3)  # whatever was drawn before
+        state = pytest.MonkeyPatch()
+        state.setattr(TrainingModule, "global_step", step)
+        state.setattr(TrainingModule, "global_rank", rank)
+        made.on_train_batch_start(None, 0)  # type: ignore[arg-type]
+        state.undo()
+        return float(torch.rand(()))
+
+    assert draw(5) == draw(5)
+    assert len({draw(5), draw(6), draw(5, rank=1)}) == 3
+
+
+def test_share_done_by_steps_or_time_whichever_is_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TrainingModule, "global_step", 5)
+    assert module().share_done == 0.25
+    timed = module("training.max_minutes=10")
+    assert timed.share_done == 0.25
+    # A checkpoint brings the time of earlier sessions.
+    timed.on_load_checkpoint({"pointillist_minutes": 4.0})
+    assert timed.share_done == 0.4
+    assert timed.minutes >= 4
+    saved: dict[str, float] = {}
+    timed.on_save_checkpoint(saved)
+    assert saved["pointillist_minutes"] >= 4
