@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +13,18 @@ import torch
 
 from pointillist.augment import ViewMaker
 from pointillist.batch import Batch
+from pointillist.boxes.choosing import choose_boxes
+from pointillist.boxes.data import with_boxes
+from pointillist.boxes.prediction import has_boxes, predict_in_boxes
 from pointillist.config import InputOptions
 from pointillist.crops import CropSpec
 from pointillist.dataset import VISIBLE, Dataset, Image, Instance
 from pointillist.decoding import decoded_batches
 from pointillist.errors import DataError
 from pointillist.formats import open_dataset
-from pointillist.models.localizer import Localizer
-from pointillist.points import predict_points
-from pointillist.precision import inference_autocast
 from pointillist.progress import counted
 from pointillist.run import Run
 from pointillist.samples import Crop, Sample, all_samples
-from pointillist.skeleton import Skeleton
 
 
 @dataclass(frozen=True)
@@ -38,42 +38,39 @@ class Predictor:
     """A network that is ready to predict.
 
     Args:
-        network: the trained localizer.
-        skeleton: of its points.
-        options: size, margin and decoding that it was trained with.
-        flip: average over the image and its mirror image; needs left-right pairs.
-        device: ``auto`` takes a GPU if there is one.
+        backend: the network and what computes it.
         batch_size: crops at a time.
         workers: threads that decode.
     """
 
-    def __init__(
-        self,
-        network: Localizer,
-        skeleton: Skeleton,
-        options: InputOptions,
+    def __init__(self, backend: Backend, *, batch_size: int = 32, workers: int = 2) -> None:
+        self.backend, self.skeleton = backend, backend.skeleton
+        self.batch_size, self.workers = batch_size, workers
+        self.spec = CropSpec(*backend.size, backend.margin)
+
+    @classmethod
+    def open(
+        cls,
+        source: Run | str | Path,
         *,
         flip: bool = True,
         device: str = "auto",
         batch_size: int = 32,
         workers: int = 2,
-    ) -> None:
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.device = torch.device(device)
-        self.network = network.eval().to(self.device).to(memory_format=torch.channels_last)
-        self.skeleton, self.options = skeleton, options
-        self.flip = flip and bool(skeleton.flip_pairs)
-        self.batch_size, self.workers = batch_size, workers
-        size = (options.width, options.height)
-        self.views = ViewMaker(size, skeleton, network.mean, network.std)
-        self.spec = CropSpec(*size, options.margin)
+    ) -> Predictor:
+        """The network of a run.
 
-    @classmethod
-    def open(cls, run: Run | str | Path, **options: Any) -> Predictor:
-        """The network of a run; further options as for the constructor."""
-        run = run if isinstance(run, Run) else Run.open(run)
-        return cls(run.network(), run.skeleton, run.config.input, **options)
+        Args:
+            source: the run or its folder.
+            flip: average over the image and its mirror image; needs left-right pairs.
+            device: ``auto`` takes a GPU if there is one.
+            batch_size, workers: as for the constructor.
+        """
+        run = source if isinstance(source, Run) else Run.open(source)
+        backend = TorchBackend(
+            run.network(), run.skeleton, run.config.input, flip=flip, device=device
+        )
+        return cls(backend, batch_size=batch_size, workers=workers)
 
     def predict(self, dataset: Dataset, *, quiet: bool = True) -> Dataset:
         """Predicts every instance's points, or, where no instance is known, every box's or image's.
@@ -129,33 +126,18 @@ class Predictor:
             for sample, crop in zip(chunk, crops, strict=True):
                 yield sample, crop if isinstance(crop, DataError) else next(predictions)
 
-    @torch.inference_mode()
     def _run(self, crops: Sequence[Crop]) -> list[_Prediction]:
-        batch = self._batch(crops).to(self.device)
-        with inference_autocast(self.network, self.device):
-            points, confidence = predict_points(
-                self.network, self.views, batch, decoding=self.options.decoding, flip=self.flip
-            )
+        points, confidence = self.backend(np.stack([crop.pixels for crop in crops]))
         return [
-            _Prediction(p, c, crop.file_size)
-            for p, c, crop in zip(
-                points.cpu().numpy(), confidence.float().cpu().numpy(), crops, strict=True
-            )
+            _Prediction(_in_file(p, crop.to_file), c, crop.file_size)
+            for p, c, crop in zip(points, confidence, crops, strict=True)
         ]
 
-    def _batch(self, crops: Sequence[Crop]) -> Batch:
-        count, keypoints = len(crops), len(self.skeleton)
-        to_file = np.stack([crop.to_file for crop in crops]).astype(np.float32)
-        sizes = np.array([crop.file_size for crop in crops], dtype=np.float32)
-        return Batch(
-            images=torch.from_numpy(np.stack([crop.pixels for crop in crops])).permute(0, 3, 1, 2),
-            points=torch.full((count, keypoints, 2), torch.nan),
-            annotated=torch.zeros(count, keypoints, dtype=torch.bool),
-            labeled=torch.zeros(count, dtype=torch.bool),
-            to_file=torch.from_numpy(to_file),
-            file_size=torch.from_numpy(sizes),
-            index=torch.arange(count),
-        )
+
+def _in_file(points: np.ndarray, to_file: np.ndarray) -> np.ndarray:
+    """Points (K, 2) through a homography (3, 3)."""
+    moved = points @ to_file[:, :2].T + to_file[:, 2]
+    return moved[:, :2] / moved[:, 2:]
 
 
 def _instance(sample: Sample, prediction: _Prediction) -> Instance:
@@ -196,7 +178,11 @@ def predict(
     *,
     flip: bool = True,
     device: str = "auto",
+    localize: bool | None = None,
+    boxes: str | Path | None = None,
+    box_score: float | None = None,
     quiet: bool = True,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Dataset:
     """Predicts points with a trained run.
 
@@ -206,14 +192,31 @@ def predict(
             known their boxes are used, otherwise whole images.
         flip: average over the image and its mirror image.
         device: ``auto``, ``cpu``, ``cuda``...
+        localize, boxes, box_score: where other boxes come from, see
+            :func:`pointillist.boxes.choosing.choose_boxes`.
         quiet: no progress bar.
+        say: is told what was chosen where nobody asked.
 
     Returns:
         the images with predicted instances: points in the file's pixels, confidence in [0, 1].
         ``problems`` names every file that could not be read, with the reason.
     """
+    run = run if isinstance(run, Run) else Run.open(run)
+    dataset = as_dataset(images)
     predictor = Predictor.open(run, flip=flip, device=device)
-    return predictor.predict(as_dataset(images), quiet=quiet)
+    detections = choose_boxes(
+        run,
+        dataset,
+        localize=localize,
+        boxes=boxes,
+        score=box_score,
+        device=device,
+        quiet=quiet,
+        say=say,
+    )
+    if detections is None:
+        return predictor.predict(dataset, quiet=quiet)
+    return predict_in_boxes(partial(predictor.predict, quiet=quiet), dataset, detections)
 
 
 def evaluate(
@@ -224,40 +227,68 @@ def evaluate(
     normalizer: Any = "bbox",
     flip: bool = True,
     device: str = "auto",
+    localize: bool | None = None,
+    boxes: str | Path | None = None,
+    box_score: float | None = None,
     quiet: bool = True,
+    say: Callable[[str], None] = lambda line: None,
 ) -> tuple[dict[str, Any], Dataset, Dataset]:
-    """Scores a trained run on annotated data; crops are taken around the annotated boxes.
+    """Scores a trained run on annotated data.
+
+    Crops are taken around the annotated boxes, one for each instance. Where boxes are found or
+    given instead, predictions are matched to instances by OKS, and what was missed and what is
+    extra is counted.
+
+    Args:
+        run: the run or its folder.
+        data: annotated.
+        alphas, normalizer: see :func:`pointillist.metrics.score`.
+        flip, device, quiet, say: as for :func:`predict`.
+        localize, boxes, box_score: as for :func:`predict`, but without ``localize`` boxes are
+            only found if the data has none at all.
 
     Returns:
         scores as :func:`pointillist.metrics.score` gives them, the truth (readable images with
-        annotated points) and the predictions.
+        annotated points) and the predictions, paired if no boxes were found or given.
 
     Raises:
         DataError: nothing is annotated, the skeletons differ, or no file can be read.
     """
     from pointillist.metrics import score
 
-    run = run if isinstance(run, Run) else Run.open(run)
+    predictor = Predictor.open(run, flip=flip, device=device)
     truth = as_dataset(data)
-    if truth.skeleton is None or truth.skeleton.keypoints != run.skeleton.keypoints:
+    if truth.skeleton is None or truth.skeleton.keypoints != predictor.skeleton.keypoints:
         raise DataError(
-            f"this data has other keypoints than the run {run.path}",
+            "this data has other keypoints than the network",
             where=truth.root,
-            do=f"The run's are: {', '.join(run.skeleton.keypoints)}.",
+            do=f"The network's are: {', '.join(predictor.skeleton.keypoints)}.",
         )
-    truth = truth.subset(
-        replace(image, instances=[i for i in image.instances if i.labeled and not i.crowd])
-        for image in truth.labeled
-    )
+    truth = truth.subset(truth.labeled)
     if not truth.images:
         raise DataError("nothing is annotated here", where=truth.root)
-    predicted = predict(run, truth, flip=flip, device=device, quiet=quiet)
-    kept = [bool(image.instances) for image in predicted.images]
+    if localize is None and any(has_boxes(truth)):
+        localize = False
+    options: dict[str, Any] = {"flip": flip, "device": device, "quiet": quiet, "say": say}
+    finds = run.box_finder_weights.exists()
+    detected = boxes is not None or localize or (localize is None and finds)
+    if detected:
+        options |= {"localize": localize, "boxes": boxes, "box_score": box_score}
+        predicted = predict(run, truth, **options)
+    else:
+        truth = truth.subset(
+            replace(image, instances=[i for i in image.instances if i.labeled and not i.crowd])
+            for image in truth
+        )
+        # Trained with boxes around the points, the network has never seen a whole image.
+        given = with_boxes(truth) if finds else truth
+        predicted = predict(run, given, localize=False, **options)
+    kept = [image.problem is None for image in predicted.images]
     if not any(kept):
         raise DataError("none of the images can be read", where=truth.root)
     problems = predicted.problems
     truth = truth.subset(i for i, keep in zip(truth.images, kept, strict=True) if keep)
     predicted = predicted.subset(i for i, keep in zip(predicted.images, kept, strict=True) if keep)
     predicted.problems = problems
-    scores = score(truth, predicted, alphas=alphas, normalizer=normalizer, paired=True)
+    scores = score(truth, predicted, alphas=alphas, normalizer=normalizer, paired=not detected)
     return scores, truth, predicted

@@ -29,7 +29,7 @@ def write_report(
     Args:
         folder: to write to.
         metrics: scores as :func:`pointillist.metrics.score` gives them.
-        truth, predicted: what they rest on, paired.
+        truth, predicted: what they rest on.
 
     Returns:
         one line for each picture that could not be read.
@@ -40,7 +40,9 @@ def write_report(
         plots.append(Picture(data, caption))
         with whole_file(folder / f"plot-{number}.png") as file:
             file.write_bytes(data)
-    shown, problems = examples(truth, predicted, read=read_pixels, paired=True)
+    # Only where predictions had to be matched to instances can there be one too many.
+    paired = "extra_instances" not in metrics
+    shown, problems = examples(truth, predicted, read=read_pixels, paired=paired)
     text = page(
         title,
         intro=intro,
