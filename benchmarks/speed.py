@@ -25,6 +25,7 @@ from plain import PlainDataset, predict_batch, train_step
 from torch.utils.data import DataLoader
 
 from pointillist.augment import ViewMaker
+from pointillist.backend import TorchBackend
 from pointillist.config import Config, make_config
 from pointillist.crops import CONTEXT, CropSpec
 from pointillist.files import write_json
@@ -172,7 +173,8 @@ class Bench:
     def prediction(self) -> dict[str, float]:
         """Whole predictions from files, flip test included."""
         network = self.network()
-        predictor = Predictor(self.network(), self.skeleton, self.config.input, batch_size=32)
+        backend = TorchBackend(self.network(), self.skeleton, self.config.input)
+        predictor = Predictor(backend, batch_size=32)
         data = self.data.subset(self.data.images[:256])
         plain = PlainDataset(labeled_samples(data), self.config.input.width, 1.5, augment=False)
         order = self.skeleton.flip_order

@@ -46,8 +46,9 @@ def test_the_mirror_image_is_put_right_again() -> None:
     spec = CropSpec(*SIZE, 1.3)
     image, points = two_dots((150, 90), None, spec)
     view = maker(network).plain(batch_of(image, None, spec, points)[0])
-    straight = predict_heatmaps(network, maker(network), view.images, flip=False)  # type: ignore[arg-type]
-    both = predict_heatmaps(network, maker(network), view.images, flip=True)  # type: ignore[arg-type]
+    order = torch.from_numpy(SKELETON.flip_order)
+    straight = predict_heatmaps(network, view.images, None)  # type: ignore[arg-type]
+    both = predict_heatmaps(network, view.images, order)  # type: ignore[arg-type]
     torch.testing.assert_close(both, straight, rtol=0, atol=1e-4)
 
     class HalfBlind(SeeingNetwork):
@@ -56,5 +57,5 @@ def test_the_mirror_image_is_put_right_again() -> None:
             output.heatmaps[len(images) // 2 :] = 0
             return output
 
-    half = predict_heatmaps(HalfBlind(), maker(network), view.images, flip=True)  # type: ignore[arg-type]
+    half = predict_heatmaps(HalfBlind(), view.images, order)  # type: ignore[arg-type]
     torch.testing.assert_close(half, straight / 2, rtol=0, atol=1e-4)

@@ -9,14 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from pointillist.augment import ViewMaker
-from pointillist.batch import Batch
+from pointillist.backend import Backend, TorchBackend
 from pointillist.boxes.choosing import choose_boxes
 from pointillist.boxes.data import with_boxes
 from pointillist.boxes.prediction import has_boxes, predict_in_boxes
-from pointillist.config import InputOptions
 from pointillist.crops import CropSpec
 from pointillist.dataset import VISIBLE, Dataset, Image, Instance
 from pointillist.decoding import decoded_batches
@@ -256,13 +253,13 @@ def evaluate(
     """
     from pointillist.metrics import score
 
-    predictor = Predictor.open(run, flip=flip, device=device)
+    run = run if isinstance(run, Run) else Run.open(run)
     truth = as_dataset(data)
-    if truth.skeleton is None or truth.skeleton.keypoints != predictor.skeleton.keypoints:
+    if truth.skeleton is None or truth.skeleton.keypoints != run.skeleton.keypoints:
         raise DataError(
-            "this data has other keypoints than the network",
+            f"this data has other keypoints than the run {run.path}",
             where=truth.root,
-            do=f"The network's are: {', '.join(predictor.skeleton.keypoints)}.",
+            do=f"The run's are: {', '.join(run.skeleton.keypoints)}.",
         )
     truth = truth.subset(truth.labeled)
     if not truth.images:

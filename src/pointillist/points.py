@@ -1,28 +1,29 @@
-"""From a batch of crops to points in the file: what validation and prediction share."""
+"""From crops to points: in the file, for validation; from bare pixels, to predict and export."""
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pointillist.augment import ViewMaker
 from pointillist.batch import Batch
 from pointillist.geometry import inverse, transform_points
 from pointillist.heatmaps import Decoding, decode
 from pointillist.models.localizer import Localizer
+from pointillist.skeleton import Skeleton
 
 
-def predict_heatmaps(network: Localizer, views: ViewMaker, images: Tensor, *, flip: bool) -> Tensor:
+def predict_heatmaps(network: Localizer, images: Tensor, flip_order: Tensor | None) -> Tensor:
     """Heatmaps (B, K, H/s, W/s) of plain views (B, 3, H, W), float32.
 
-    With ``flip`` the mean over the image and its mirror image, lefts and rights put right again.
-    Both go through the network in one batch.
+    With ``flip_order`` (K,), which point each point becomes in a mirror image, the mean over the
+    image and its mirror image. Both go through the network in one batch.
     """
-    if not flip:
+    if flip_order is None:
         return network(images).heatmaps.float()
     both = network(torch.cat([images, images.flip(-1)])).heatmaps.float()
-    straight, mirrored = both.chunk(2)
-    return 0.5 * (straight + mirrored.flip(-1)[:, views.order(images.device)])
+    straight, mirrored = both.unflatten(0, (2, -1)).unbind(0)
+    return 0.5 * (straight + mirrored.flip(-1)[:, flip_order])
 
 
 def predict_points(
@@ -30,7 +31,45 @@ def predict_points(
 ) -> tuple[Tensor, Tensor]:
     """Points (B, K, 2) in the file's pixels and confidence (B, K)."""
     view = views.plain(batch)
-    heatmaps = predict_heatmaps(network, views, view.images, flip=flip)
+    order = views.order(view.images.device) if flip else None
+    heatmaps = predict_heatmaps(network, view.images, order)
     points, confidence = decode(heatmaps, decoding)
     in_crop = transform_points(inverse(view.transform), points * network.stride)
     return transform_points(batch.to_file, in_crop), confidence
+
+
+class CropPoints(nn.Module):
+    """Crops as they are decoded in, points out: normalisation, network, flip test and decoding.
+
+    Predictions are made with it, and it is what an export writes, so both do the same.
+
+    Args:
+        network: the localizer.
+        skeleton: its left-right pairs are exchanged in the mirror image.
+        decoding: see :func:`~pointillist.heatmaps.decode`.
+        flip: average over the image and its mirror image; without left-right pairs it is not done.
+    """
+
+    scale: Tensor
+    offset: Tensor
+    flip_order: Tensor | None
+
+    def __init__(
+        self, network: Localizer, skeleton: Skeleton, *, decoding: Decoding, flip: bool
+    ) -> None:
+        super().__init__()
+        self.network, self.decoding = network, decoding
+        mean, std = torch.tensor(network.mean), torch.tensor(network.std)
+        self.register_buffer("scale", 1 / (255 * std[:, None, None]))
+        self.register_buffer("offset", -(mean / std)[:, None, None])
+        # A skeleton without known left-right pairs must not be mirrored: left would become right.
+        order = torch.from_numpy(skeleton.flip_order) if flip and skeleton.flip_pairs else None
+        self.register_buffer("flip_order", order)
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """Points (B, K, 2) in crop pixels and confidence (B, K) of (B, H, W, 3) uint8 RGB crops."""
+        # The last dimension becomes the second one in name only: the layout is channels_last.
+        images = crops.permute(0, 3, 1, 2).float() * self.scale + self.offset
+        heatmaps = predict_heatmaps(self.network, images, self.flip_order)
+        points, confidence = decode(heatmaps, self.decoding)
+        return points * self.network.stride, confidence
