@@ -534,6 +534,23 @@ def test_the_help_sheet_lists_the_keys(address: str, open_page: Callable[..., Pa
     assert page.locator("#stage").get_attribute("data-shown") == "1"
 
 
+def test_points_lie_close_together_or_are_selected(
+    address: str, open_page: Callable[..., Page]
+) -> None:
+    page = open_page(address)
+    shown(page, 1)
+    places = marks(page)
+    (x, y), scale = places[0], scale_of(places)
+    page.mouse.click(x, y)
+    page.mouse.click(x + 7, y)  # beside the first point: the next one
+    page.mouse.click(x + 1, y + 1)  # on the first point: that one
+    saved(page)
+    first, second, *rest = stored(address, 1)
+    assert (second[0] - first[0]) * scale == pytest.approx(7, abs=0.5)
+    assert rest == [None, None]
+    assert page.locator(".keypoint[aria-current='true'] .name").inner_text() == "nose"
+
+
 def test_boxes_instances_and_light(address: str, open_page: Callable[..., Page]) -> None:
     page = open_page(address)
     shown(page, 1)

@@ -79,6 +79,7 @@ async function route() {
   const id = store.rows.has(asked) ? asked : (labeler.doc?.id ?? firstToLabel());
   if (id === labeler.doc?.id && asked === id) return;
   if (asked !== id) history.replaceState(null, "", `#label/${id}`);
+  stage.fetch(id); // at once, not only when the labels are there
   try {
     await labeler.open(id);
   } catch (error) {

@@ -5,6 +5,8 @@ import { stage } from "./stage.js";
 
 const REACH = { mouse: 11, pen: 14, touch: 24 };
 const STILL = 3;
+// A click this near to a point means that point, even while another one is to be placed.
+const ON_IT = 4.5;
 
 const touches = new Map();
 let action = null; // what the pressed pointer is doing
@@ -64,11 +66,11 @@ function press(event) {
   }
   const found = hit(x, y, REACH[event.pointerType] ?? REACH.mouse);
   if (found && event.button === 0) {
-    const point = pointOf(found);
+    const [px, py] = pointOf(found);
     // A point moves with the mouse from where it was, not onto the mouse.
-    action = { kind: "drag", found, x, y, offset: [point[0] - start[0], point[1] - start[1]] };
-    if (found.draft === undefined) labeler.select(found.k, found.key);
-    else labeler.pickedDraft = found.draft;
+    const offset = [px - start[0], py - start[1]];
+    const beside = Math.hypot(...offset) * stage.viewport.scale;
+    action = { kind: "drag", found, x, y, offset, beside, hidden: event.shiftKey };
     return;
   }
   action = { kind: "place", hidden: event.shiftKey || event.button === 2, x, y };
@@ -102,6 +104,7 @@ function move(event) {
       break;
     case "drag":
       if (stage.dragged || Math.hypot(x - action.x, y - action.y) >= STILL) {
+        if (!stage.dragged) pick(action.found);
         const [dx, dy] = action.offset;
         stage.dragged = { ...action.found, x: here[0] + dx, y: here[1] + dy };
       }
@@ -133,17 +136,26 @@ function release(event) {
     const box = boxOf(finished.start, here);
     if (Math.min(box[2], box[3]) * stage.viewport.scale > STILL) labeler.setBox(box);
   } else if (finished.kind === "drag") {
-    drop(finished.found, dragged);
+    drop(finished, dragged, here);
   }
   stage.redraw();
 }
 
-function drop(found, dragged) {
+function pick(found) {
+  if (found.draft === undefined) labeler.select(found.k, found.key);
+  else labeler.pickedDraft = found.draft;
+}
+
+function drop({ found, beside, hidden }, dragged, here) {
   if (found.draft !== undefined) {
     const [px, py] = dragged ? [dragged.x, dragged.y] : pointOf(found);
     labeler.takePoint(found.draft, found.k, px, py);
   } else if (dragged) {
     labeler.move(found.key, found.k, dragged.x, dragged.y);
+  } else if (beside > ON_IT && labeler.target !== null) {
+    labeler.place(...here, hidden ? 1 : 2);
+  } else {
+    pick(found);
   }
 }
 

@@ -22,6 +22,7 @@ class Stage {
   #bitmaps = new Map();
   #picture = null;
   #drawn = false;
+  #view = []; // what the picture canvas shows
 
   start() {
     this.element = find("#stage");
@@ -41,6 +42,7 @@ class Stage {
       canvas.width = Math.round(width * density);
       canvas.height = Math.round(height * density);
     }
+    this.#view = []; // a new size empties a canvas
     this.viewport.resize(width, height);
     this.redraw();
   }
@@ -64,8 +66,13 @@ class Stage {
     // What is likely to be opened next is fetched while nobody waits.
     for (const step of [1, -1]) {
       const id = store.neighbour(doc.id, step);
-      if (id !== null) this.#load(id).catch(() => {});
+      if (id !== null) this.fetch(id);
     }
+  }
+
+  /** Begins to fetch a picture that will be wanted. */
+  fetch(id) {
+    this.#load(id).catch(() => {}); // whoever shows it says what is wrong
   }
 
   /** The decoded picture; where the browser sees another size than the data set, the server's. */
@@ -104,14 +111,18 @@ class Stage {
   }
 
   #drawPicture() {
-    const context = this.#context(this.pictureCanvas);
     const { brightness, contrast } = this.adjust;
     this.pictureCanvas.style.filter =
       brightness === 1 && contrast === 1 ? "" : `brightness(${brightness}) contrast(${contrast})`;
-    if (!this.#picture) return;
     const { x, y, scale } = this.viewport;
+    // The mouse moves over the points, seldom the picture: that is drawn only when it changed.
+    const view = [this.#picture, x, y, scale, this.pictureCanvas.width, this.pictureCanvas.height];
+    if (view.every((value, i) => value === this.#view[i])) return;
+    this.#view = view;
+    const context = this.#context(this.pictureCanvas);
+    if (!this.#picture) return;
     context.imageSmoothingEnabled = scale < SHARP;
-    context.imageSmoothingQuality = "high";
+    context.imageSmoothingQuality = "medium";
     const { width, height } = labeler.doc;
     context.drawImage(this.#picture, x, y, width * scale, height * scale);
   }
