@@ -111,9 +111,9 @@ class Run:
         """The trained network, in evaluation mode.
 
         Raises:
-            DataError: the training has not saved one yet.
+            DataError: the training has not saved one yet, or the file is not what it should be.
         """
-        from safetensors import safe_open
+        from safetensors import SafetensorError, safe_open
 
         from pointillist.models.localizer import create_localizer
 
@@ -125,11 +125,17 @@ class Run:
             )
         options = self.config.model.model_copy(update={"pretrained": False, "weights": None})
         network = create_localizer(options, len(self.skeleton))
-        with safe_open(self.weights, "pt") as file:
-            network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 (it is no dict)
+        try:
+            with safe_open(self.weights, "pt") as file:
+                about = file.metadata() or {}
+                network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 (it is no dict)
             # Pretrained backbones bring their own normalisation, and this one is built without.
-            about = file.metadata()
-        network.mean, network.std = (tuple(json.loads(about[name])) for name in ("mean", "std"))
+            network.mean, network.std = (tuple(json.loads(about[name])) for name in ("mean", "std"))
+        except (SafetensorError, RuntimeError, KeyError) as error:
+            raise DataError(
+                "this file does not fit the network that the run's config.yaml describes",
+                where=self.weights,
+            ) from error
         return network.eval()
 
     def box_finder(self) -> BoxFinder:
