@@ -64,7 +64,7 @@ class Run:
                     do="Give the folder that pointillist train wrote.",
                 )
         config = validate(Config, read_yaml(path / "config.yaml"), where=path / "config.yaml")
-        return cls(path, config, _skeleton(read_json(path / "skeleton.json")))
+        return cls(path, config, Skeleton.from_values(read_json(path / "skeleton.json")))
 
     @classmethod
     def create(cls, path: Path, config: Config, skeleton: Skeleton) -> Run:
@@ -77,7 +77,7 @@ class Run:
             )
         path.mkdir(parents=True, exist_ok=True)
         config.save(path / "config.yaml")
-        write_json(path / "skeleton.json", _values(skeleton), indent=1)
+        write_json(path / "skeleton.json", skeleton.values(), indent=1)
         write_json(path / "environment.json", environment(), indent=1)
         return cls(path, config, skeleton)
 
@@ -153,19 +153,6 @@ class Run:
                 do="Train one with pointillist train --localize, or give boxes with --boxes.",
             )
         return load_box_finder(self.config.model, self.box_finder_weights)
-
-
-_SKELETON_KEYS = ("keypoints", "edges", "flip_pairs", "sigmas", "name", "head", "torso")
-
-
-def _values(skeleton: Skeleton) -> dict[str, Any]:
-    return {key: getattr(skeleton, key) for key in _SKELETON_KEYS}
-
-
-def _skeleton(values: dict[str, Any]) -> Skeleton:
-    known = {key: values[key] for key in _SKELETON_KEYS if values.get(key) is not None}
-    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in known.items()}
-    return Skeleton(**fields)
 
 
 def environment() -> dict[str, Any]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -104,6 +105,19 @@ class Skeleton:
         if self.sigmas is not None:
             return np.array(self.sigmas)
         return np.full(len(self), DEFAULT_SIGMA)
+
+    def values(self) -> dict[str, Any]:
+        """Everything about it as plain values, for JSON."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.init}
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Skeleton:
+        """The skeleton that gave these values."""
+        known: dict[str, Any] = {}
+        for name in (f.name for f in fields(cls) if f.init and f.name in values):
+            value = values[name]
+            known[name] = tuple(value) if isinstance(value, list) else value
+        return cls(**known)
 
 
 def find_flip_pairs(names: Sequence[str]) -> tuple[tuple[int, int], ...]:
