@@ -121,6 +121,20 @@ def test_arguments(session: Session, child: Callable[[str], None]) -> None:
     assert "--max-minutes 1.5" in said
 
 
+def test_predicting_with_a_run_from_elsewhere(
+    session: Session, child: Callable[[str], None], tmp_path: Path
+) -> None:
+    child("import sys; open(sys.argv[5], 'w').write('[]') if sys.argv[1] == 'predict' else 1 / 0")
+    session.rounds.predict(tmp_path / "run")
+    until(lambda: not session.rounds.busy)
+    assert (session.folder / "predictions.json").exists()
+    assert session.rounds.rounds == []
+    child("import sys; sys.exit('error: this is not a run')")
+    session.rounds.predict(tmp_path / "run")
+    until(lambda: not session.rounds.busy)
+    assert "this is not a run" in session.changes(0)["problems"][0]
+
+
 def test_nothing_labelled_is_nothing_to_train_on(session: Session) -> None:
     with pytest.raises(DataError, match="nothing is labelled"):
         session.rounds.start()

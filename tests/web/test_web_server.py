@@ -15,13 +15,19 @@ from pathlib import Path
 import httpx
 import pytest
 
+from pointillist.config import Config
 from pointillist.errors import PointillistError
+from pointillist.run import Run
+from pointillist.skeleton import Skeleton
 from pointillist.web import serve
 from pointillist.web.session import Session
 
 SERVE = """
 import json, sys
+from pointillist.config import Config
 from pointillist.errors import PointillistError
+from pointillist.run import Run
+from pointillist.skeleton import Skeleton
 from pointillist.web import serve
 try:
     serve(sys.argv[1], open_browser=False, **json.loads(sys.argv[2]))
@@ -146,6 +152,24 @@ def test_other_machines_need_the_token(start: Start, folder: Path) -> None:
     with httpx.Client(base_url=base, follow_redirects=True) as client:
         assert client.get("/", params={"token": token}).status_code == 200
         assert client.get("/api/project").json()["started"]
+
+
+def test_a_run_gives_a_new_project_its_keypoints(
+    start: Start, photos: Path, tmp_path: Path
+) -> None:
+    Run.create(tmp_path / "run", Config(), Skeleton(("beak", "tail")))
+    options = {"images": str(photos), "run": str(tmp_path / "run")}
+    _, address = start(tmp_path / "new", **options)
+    described = httpx.get(f"{address}api/project").json()
+    assert described["skeleton"]["keypoints"] == ["beak", "tail"]
+
+
+def test_what_is_no_run_is_said_at_once(start: Start, photos: Path, tmp_path: Path) -> None:
+    process, nothing = start(tmp_path / "new", images=str(photos), run=str(photos))
+    assert nothing == ""
+    _, errors = process.communicate(timeout=60)
+    assert "this is not a run" in errors
+    assert "Traceback" not in errors
 
 
 def test_an_address_that_cannot_be_had(folder: Path) -> None:

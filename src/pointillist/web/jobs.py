@@ -199,6 +199,9 @@ class Rounds:
         except (OSError, PointillistError) as error:
             entry["state"], entry["reason"] = "failed", str(error)
         finally:
+            if entry["state"] == "failed" and entry not in self.rounds:
+                problem = f"predicting with {entry['name']} failed: {entry['reason']}"
+                self._project.problems.append(problem)
             entry["ended"] = _now()
             with contextlib.suppress(OSError):
                 self._save()

@@ -15,6 +15,7 @@ from pathlib import Path
 import uvicorn
 
 from pointillist.errors import PointillistError
+from pointillist.run import Run
 from pointillist.web.app import create_app
 from pointillist.web.security import Guard, is_loopback
 from pointillist.web.session import Session
@@ -37,7 +38,8 @@ def serve(
         project: the project's folder. A new one starts from the images in it, or from ``images``.
         images: folder of images and videos, one video, or any data set, to take into the project.
         keypoints: names of the keypoints of a new project; none: the data set's, or the page asks.
-        run: a trained run to predict all images with at the start.
+        run: a trained run to predict all images with at the start; a new project gets its
+            keypoints.
         host: address to listen at; other machines can reach anything but a loopback address.
         port: 0 takes a free one.
         token: what a browser must show; none: none on a loopback address, elsewhere one is made.
@@ -49,6 +51,9 @@ def serve(
     session = Session(Path(project), None if images is None else Path(images), keypoints)
     try:
         if run is not None:
+            skeleton = Run.open(run).skeleton
+            if not session.started:
+                session.create(skeleton)
             session.rounds.predict(Path(run))
         if token is None and not is_loopback(host):
             token = secrets.token_urlsafe(16)

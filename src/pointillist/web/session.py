@@ -104,6 +104,11 @@ class Session:
         self._project = project
 
     @property
+    def started(self) -> bool:
+        """Whether there is a project yet, or only images without keypoints."""
+        return self._project is not None
+
+    @property
     def project(self) -> Project:
         """The project.
 
