@@ -60,22 +60,24 @@ def unlabeled_samples(dataset: Dataset) -> list[Sample]:
 
     Whatever is annotated is left behind here, so nothing downstream can read it.
     """
-    samples = []
+    samples: list[Sample] = []
     for image in dataset.images:
         bare, file = image.without_labels(), dataset.file(image)
-        samples.extend(Sample(file, bare, box) for box in bare.boxes or [None])
+        boxes: list[Box | None] = [*bare.boxes] or [None]
+        samples.extend(Sample(file, bare, box) for box in boxes)
     return samples
 
 
 def all_samples(dataset: Dataset) -> list[Sample]:
     """Samples for prediction: every instance, else every box, else the whole image."""
-    samples = []
+    samples: list[Sample] = []
     for image in dataset.images:
         file = dataset.file(image)
         if image.instances:
             samples.extend(Sample(file, image, i.box, i) for i in image.instances if not i.crowd)
         else:
-            samples.extend(Sample(file, image, box) for box in image.boxes or [None])
+            boxes: list[Box | None] = [*image.boxes] or [None]
+            samples.extend(Sample(file, image, box) for box in boxes)
     return samples
 
 
@@ -85,10 +87,13 @@ def decode_sample(sample: Sample, spec: CropSpec) -> Crop:
     Raises:
         DataError: the file is missing or cannot be decoded.
     """
-    pixels = _read(sample.file, sample.image.frame)
+    return make_crop(_read(sample.file, sample.image.frame), sample.box, spec)
+
+
+def make_crop(pixels: np.ndarray, box: Box | None, spec: CropSpec) -> Crop:
+    """A crop of an image (H, W, 3) uint8 that is decoded already; without a box, of all of it."""
     height, width = pixels.shape[:2]
-    region = spec.region(sample.box, width, height)
-    crop, to_crop = cut(pixels, region, spec.size)
+    crop, to_crop = cut(pixels, spec.region(box, width, height), spec.size)
     return Crop(crop, np.linalg.inv(to_crop), (width, height))
 
 

@@ -105,9 +105,9 @@ def write(dataset: Dataset, path: Path) -> list[str]:
         assert dataset.skeleton is not None, "Dataset allows no instances without a skeleton"
         category = number_of[instance.category or dataset.skeleton.name]
         head = {"id": number, "image_id": image_id, "category_id": category}
-        annotations.append(head | _write_instance(instance, dataset.skeleton))
+        annotations.append(head | instance_entry(instance, dataset.skeleton))
     images = [
-        _write_image(image, number, name)
+        image_entry(image, number, name)
         for image, number, name in zip(dataset, image_ids, names, strict=True)
     ]
     write_json(file, {"images": images, "annotations": annotations, "categories": categories})
@@ -292,7 +292,8 @@ def _numbers(ids: list[int | None]) -> list[int]:
     return list(range(1, len(ids) + 1))
 
 
-def _write_image(image: Image, number: int, name: str) -> dict[str, Any]:
+def image_entry(image: Image, number: int, name: str) -> dict[str, Any]:
+    """An entry of ``images``, with an id and a file name."""
     entry: dict[str, Any] = {"id": number, "file_name": name}
     if image.width is not None and image.height is not None:
         entry |= {"width": image.width, "height": image.height}
@@ -305,7 +306,8 @@ def _write_image(image: Image, number: int, name: str) -> dict[str, Any]:
     return entry
 
 
-def _write_instance(instance: Instance, skeleton: Skeleton) -> dict[str, Any]:
+def instance_entry(instance: Instance, skeleton: Skeleton) -> dict[str, Any]:
+    """An entry of ``annotations``, but for the three ids."""
     points = np.where(instance.annotated[:, None], instance.points, 0.0)
     triples = np.column_stack([points, instance.visibility]).round(_DECIMALS).reshape(-1)
     entry: dict[str, Any] = {

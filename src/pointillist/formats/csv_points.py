@@ -3,17 +3,22 @@
 Columns: ``image``, ``instance`` (from 1, within its image), ``score``, and for each keypoint
 ``<keypoint>_x``, ``<keypoint>_y`` (the file's pixels, the centre of the top-left one at (0.5,
 0.5)) and ``<keypoint>_confidence``. ``frame``, ``track`` and ``category`` are there if any image
-or instance has one. A cell is empty where nothing is known.
+or instance has one. A cell is empty where nothing is known. Smoothed points of a video follow as
+``<keypoint>_x_smooth`` and ``<keypoint>_y_smooth``.
 """
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
 
 from pointillist.dataset import Dataset, Image, Instance
 from pointillist.errors import DataError
 from pointillist.files import whole_file
+from pointillist.skeleton import Skeleton
 
 
 def write_csv(dataset: Dataset, path: str | Path) -> None:
@@ -31,19 +36,40 @@ def write_csv(dataset: Dataset, path: str | Path) -> None:
         "category": any(instance.category is not None for _, _, instance in rows),
     }
     extras = [name for name, used in optional.items() if used]
-    header = ["image", *extras, "instance", "score"]
-    for name in dataset.skeleton.keypoints:
-        header += [f"{name}_x", f"{name}_y", f"{name}_confidence"]
     with (
         whole_file(path) as temporary,
         temporary.open("w", encoding="utf-8", newline="") as stream,
     ):
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(header)
+        writer.writerow(csv_header(dataset.skeleton, extras))
         for image, number, instance in rows:
-            known = _extras(image, instance)
-            start = [image.path, *(known[name] for name in extras), str(number)]
-            writer.writerow([*start, _text(instance.score, 4), *_points(instance)])
+            writer.writerow(csv_row(image, number, instance, extras))
+
+
+def csv_header(skeleton: Skeleton, extras: Sequence[str], *, smooth: bool = False) -> list[str]:
+    """Names of the columns; ``extras`` are those of ``frame``, ``track``, ``category`` in use."""
+    header = ["image", *extras, "instance", "score"]
+    for name in skeleton.keypoints:
+        header += [f"{name}_x", f"{name}_y", f"{name}_confidence"]
+    if smooth:
+        header += [f"{name}_{axis}_smooth" for name in skeleton.keypoints for axis in "xy"]
+    return header
+
+
+def csv_row(
+    image: Image,
+    number: int,
+    instance: Instance,
+    extras: Sequence[str],
+    smooth: np.ndarray | None = None,
+) -> list[str]:
+    """Cells of an instance, the ``number``-th of its image; ``smooth`` are its points (K, 2)."""
+    known = _extras(image, instance)
+    start = [image.path, *(known[name] for name in extras), str(number)]
+    row = [*start, _text(instance.score, 4), *_points(instance)]
+    if smooth is not None:
+        row += [f"{value:.3f}" for value in smooth.reshape(-1)]
+    return row
 
 
 def _extras(image: Image, instance: Instance) -> dict[str, str]:
