@@ -1,0 +1,134 @@
+"""The documentation: it builds without a warning, and what it states is what the code says."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import pointillist
+from pointillist.benchmark.grid import load_results
+from pointillist.benchmark.protocol import open_protocol, protocol_names
+from pointillist.benchmark.tables import fill_in, markdown, table_rows
+from pointillist.methods import METHODS
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+def script(name: str) -> ModuleType:
+    """A script that lies beside the pages."""
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built documentation."""
+    folder = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", str(folder)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def test_every_page_is_in_the_navigation(site: Path) -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("nav:")[2]
+    assert sorted(re.findall(r"\S+\.md", navigation)) == sorted(p.name for p in DOCS.glob("*.md"))
+    assert (site / "index.html").is_file()
+
+
+def test_pages_load_nothing_from_elsewhere(site: Path) -> None:
+    for page in site.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        loaded = re.findall(r"<(?:script|img|iframe)\b[^>]*\bsrc=[\"']?(https?:[^\"'\s>]+)", text)
+        loaded += re.findall(r"<link\b[^>]*\bhref=[\"']?(https?:[^\"'\s>]+)", text)
+        assert not loaded, page.name
+
+
+def test_scripts_are_not_published(site: Path) -> None:
+    assert not list(site.rglob("*.py"))
+
+
+def test_the_api_page_has_every_public_name(site: Path) -> None:
+    text = (site / "api" / "index.html").read_text(encoding="utf-8")
+    documented = set(re.findall(r'id="pointillist\.[a-z_.]+\.([A-Za-z_]+)"', text))
+    assert set(pointillist.__all__) - {"__version__"} <= documented
+
+
+def test_the_options_page_is_up_to_date() -> None:
+    written = (DOCS / "options.md").read_text(encoding="utf-8")
+    assert script("make_options").page() == written, "run: python docs/make_options.py"
+
+
+def test_every_method_has_its_section() -> None:
+    text = (DOCS / "methods.md").read_text(encoding="utf-8")
+    assert set(METHODS) <= set(re.findall(r"^## (\w+)$", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "benchmarks.md"], ids=lambda p: p.name)
+def test_tables_are_what_the_results_say(page: Path) -> None:
+    shown = re.findall(r"<!-- benchmark: (\S+) -->", page.read_text(encoding="utf-8"))
+    assert shown
+    assert set(shown) <= set(protocol_names())
+    for name in shown:
+        rows = table_rows(load_results(RESULTS, name), open_protocol(name).metric)
+        again = f"run: pointillist benchmark {name} --table --render {page.name}"
+        assert fill_in(page, name, markdown(rows)) == page.read_text(encoding="utf-8"), again
+
+
+def test_links_and_pictures_of_the_readme_are_there() -> None:
+    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
+            assert target.startswith("https://") or (ROOT / target).is_file(), f"{name}: {target}"
+
+
+def test_pictures_are_small() -> None:
+    for file in (DOCS / "images").iterdir():
+        assert file.stat().st_size < 300_000, file.name
+    assert (DOCS / "images" / "demo.jpg").stat().st_size < 150_000
+
+
+def test_commands_in_the_pages_exist() -> None:
+    """Every ``pointillist VERB --option`` that a page shows is one that the command line has."""
+    known = re.findall(r"^### (\w+)$", (DOCS / "options.md").read_text(encoding="utf-8"), re.M)
+    pages = [ROOT / "README.md", *DOCS.glob("*.md")]
+    shown = {
+        verb
+        for page in pages
+        for verb in re.findall(
+            r"^(?:\.venv\S*)?pointillist (\w+)", page.read_text(encoding="utf-8"), re.MULTILINE
+        )
+    }
+    assert shown - {"COMMAND"} <= set(known)
+
+
+def test_make_is_the_two_commands(tmp_path: Path) -> None:
+    """Both targets run in the environment that they make (make only says what it would do)."""
+    make = shutil.which("make")
+    assert make, "make is needed to test the Makefile"
+    for target, last in (("demo", "pointillist demo"), ("test", "-m pytest")):
+        done = subprocess.run(
+            [make, "-n", target, f"VENV={tmp_path.as_posix()}/venv"],
+            cwd=ROOT, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        lines = done.stdout.splitlines()
+        assert lines[0].endswith(f"-m venv {tmp_path.as_posix()}/venv")
+        assert last in lines[-1]
+        assert f"{tmp_path.as_posix()}/venv" in lines[-1]
