@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from pointillist.cli import benchmark, data, demo, prediction, training
+from pointillist.cli import benchmark, data, demo, label, prediction, training
 from pointillist.errors import PointillistError
 
 app = typer.Typer(
@@ -45,6 +45,7 @@ app.command("split")(data.split)
 app.command("train")(training.train)
 app.command("evaluate")(prediction.evaluate)
 app.command("predict")(prediction.predict)
+app.command("label")(label.label)
 app.command("benchmark")(benchmark.benchmark)
 
 
