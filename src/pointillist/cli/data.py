@@ -13,18 +13,23 @@ Data = Annotated[Path, typer.Argument(help="Data set: a file or folder in any kn
 FormatName = Annotated[
     Optional[str], typer.Option("--format", help="Read it as this layout; else it is found out.")
 ]
+Images = Annotated[
+    Optional[Path],
+    typer.Option("--images", help="Files that have moved are looked for by name below this."),
+]
 
 
 def info(
     data: Data,
     format: FormatName = None,
+    images: Images = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """What is there: images, labels, per-point counts, problems."""
     from pointillist.formats import open_dataset
     from pointillist.inspection import inspect_dataset
 
-    report = inspect_dataset(open_dataset(data, format))
+    report = inspect_dataset(open_dataset(data, format, images=images))
     if json:
         print_json(report.to_json())
     else:
@@ -37,6 +42,7 @@ def convert(
     out: Annotated[Path, typer.Argument(help="File or folder to write.")],
     to: Annotated[str, typer.Option("--to", help="Layout to write.")] = "coco",
     format: FormatName = None,
+    images: Images = None,
     copy_images: Annotated[
         bool, typer.Option("--copy-images", help="Copy the image files too.")
     ] = False,
@@ -45,7 +51,7 @@ def convert(
     from pointillist.formats import open_dataset
     from pointillist.formats.convert import convert_dataset
 
-    dataset = open_dataset(data, format)
+    dataset = open_dataset(data, format, images=images)
     lost = convert_dataset(dataset, out, to, copy_images=copy_images)
     notes(dataset.problems)
     notes(lost)
@@ -69,12 +75,13 @@ def split(
     ] = None,
     seed: Annotated[int, typer.Option(help="Chooses which.")] = 0,
     format: FormatName = None,
+    images: Images = None,
 ) -> None:
     """Train (labelled and unlabelled), validation and test parts, as COCO files."""
     from pointillist.formats import open_dataset
     from pointillist.split import parse_groups, parse_ranges, split_dataset, write_split
 
-    dataset = open_dataset(data, format)
+    dataset = open_dataset(data, format, images=images)
     parts = split_dataset(
         dataset,
         ranges=parse_ranges(range) if range else None,
@@ -83,6 +90,7 @@ def split(
         seed=seed,
     )
     notes(dataset.problems)
+    notes(parts.notes)
     write_split(parts, out)
     for name in ("labeled", "unlabeled", "val", "test"):
         typer.echo(f"{name:>10}: {len(getattr(parts, name))} images")
