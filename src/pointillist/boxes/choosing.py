@@ -59,5 +59,28 @@ def choose_boxes(
         which = list(range(len(dataset)))
     if not localize:
         return None
-    detector = BoxDetector(run.box_finder(), run.config.box_finder, score=score, device=device)
+    detector = _detector(run, score, device)
     return detector.detect_in(dataset, which, quiet=quiet)
+
+
+def box_detector(
+    run: Run,
+    *,
+    localize: bool | None = None,
+    score: float | None = None,
+    device: str = "auto",
+    say: Callable[[str], None] = lambda line: None,
+) -> BoxDetector | None:
+    """What finds boxes in a video, of which none are known; none: whole frames are predicted.
+
+    Arguments and errors are those of :func:`choose_boxes`.
+    """
+    if localize is None:
+        localize = run.box_finder_weights.exists()
+        if localize:
+            say("the run's box finder looks for the objects in every frame")
+    return _detector(run, score, device) if localize else None
+
+
+def _detector(run: Run, score: float | None, device: str) -> BoxDetector:
+    return BoxDetector(run.box_finder(), run.config.box_finder, score=score, device=device)

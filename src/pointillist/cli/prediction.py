@@ -8,10 +8,26 @@ from typing import Annotated, Optional
 import typer
 
 from pointillist.cli.printing import notes, print_json, print_table
+from pointillist.cli.video import predict_videos
 
 RunFolder = Annotated[Path, typer.Argument(help="Folder of a training.")]
 Flip = Annotated[bool, typer.Option("--flip/--no-flip", help="Average over the mirror image.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, ...")]
+Localize = Annotated[
+    Optional[bool],
+    typer.Option(
+        "--localize/--no-localize",
+        help="Find the objects first. Without either: where the data has no boxes and the run "
+        "was trained with --localize.",
+    ),
+]
+Boxes = Annotated[
+    Optional[Path],
+    typer.Option("--boxes", help="A detector's boxes: COCO results JSON with bbox and score."),
+]
+BoxScore = Annotated[
+    Optional[float], typer.Option("--box-score", help="Drop boxes that are less certain.")
+]
 
 
 def evaluate(
@@ -29,6 +45,9 @@ def evaluate(
     ] = "bbox",
     flip: Flip = True,
     device: Device = "auto",
+    localize: Localize = None,
+    boxes: Boxes = None,
+    box_score: BoxScore = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Every metric with its definition, per point; plots."""
@@ -44,7 +63,11 @@ def evaluate(
         normalizer=length,
         flip=flip,
         device=device,
+        localize=localize,
+        boxes=boxes,
+        box_score=box_score,
         quiet=quiet or json,
+        say=lambda line: notes([line]),
     )
     if plots is not None:
         notes(write_report(plots, scores, truth, predicted))
@@ -60,29 +83,85 @@ def evaluate(
 
 def predict(
     run: RunFolder,
-    images: Annotated[list[Path], typer.Argument(help="Images, folders or data sets.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="File to write: .json or .csv.")],
+    images: Annotated[list[Path], typer.Argument(help="Images, folders, data sets or videos.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--out", help="File to write: .json, .csv, .slp, .h5; of several videos a folder."
+        ),
+    ],
     overlay: Annotated[
-        Optional[Path], typer.Option("--overlay", help="Folder for images with the points drawn.")
+        Optional[Path],
+        typer.Option(
+            "--overlay", help="Folder for images with the points drawn; of a video the video file."
+        ),
     ] = None,
     flip: Flip = True,
     device: Device = "auto",
+    localize: Localize = None,
+    boxes: Boxes = None,
+    box_score: BoxScore = None,
+    smooth: Annotated[
+        bool, typer.Option("--smooth", help="Videos: smoothed points beside the raw ones.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
-    """Predict points; coordinates are in the files' pixels."""
+    """Predict points; coordinates are in the files' pixels.
+
+    Exit code 1 if anything could not be read.
+    """
+    from pointillist.formats.predictions import check_ending, write_predictions
+    from pointillist.media import is_video
+
+    videos = [path for path in images if is_video(path)]
+    if videos:
+        if len(videos) < len(images):
+            raise typer.BadParameter("give videos and images to separate calls")
+        if boxes is not None:
+            raise typer.BadParameter("--boxes are of images; of videos use --localize")
+        predict_videos(
+            run,
+            videos,
+            out,
+            overlay=overlay,
+            flip=flip,
+            device=device,
+            localize=localize,
+            box_score=box_score,
+            smooth=smooth,
+            quiet=quiet,
+        )
+        return
+    if smooth:
+        raise typer.BadParameter("--smooth is for videos")
+    check_ending(out)
     from pointillist import inference
-    from pointillist.formats.predictions import write_predictions
     from pointillist.report.overlays import write_overlays
 
-    predicted = inference.predict(run, images, flip=flip, device=device, quiet=quiet)
+    predicted = inference.predict(
+        run,
+        images,
+        flip=flip,
+        device=device,
+        localize=localize,
+        boxes=boxes,
+        box_score=box_score,
+        quiet=quiet,
+        say=lambda line: notes([line]),
+    )
     lost = write_predictions(predicted, out)
     if overlay is not None:
         notes(write_overlays(predicted, overlay))
     notes(lost)
     notes(predicted.problems, most=1000)
-    unread = sum(not image.instances for image in predicted.images)
-    typer.echo(f"{len(predicted) - unread} images predicted, {unread} not; wrote {out}")
-    if unread == len(predicted):
+    unread = sum(image.problem is not None for image in predicted)
+    empty = sum(image.problem is None and not image.instances for image in predicted)
+    typer.echo(
+        f"{len(predicted) - unread - empty} images predicted, {unread} not read"
+        + (f", nothing found in {empty}" if empty else "")
+        + f"; wrote {out}"
+    )
+    if unread:
         raise typer.Exit(1)
 
 

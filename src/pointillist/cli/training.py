@@ -18,7 +18,9 @@ def train(
     out: Annotated[Path, typer.Option("-o", "--out", help="The run's folder.")] = Path("runs/run"),
     unlabeled: Annotated[
         Optional[list[Path]],
-        typer.Option("--unlabeled", help="More images without labels: folder, file or data set."),
+        typer.Option(
+            "--unlabeled", help="More images without labels: folder, file, video or data set."
+        ),
     ] = None,
     val: Annotated[
         Optional[Path],
@@ -38,6 +40,10 @@ def train(
         Optional[list[str]],
         typer.Option("--flip-pair", help="LEFT,RIGHT: two points that a mirror exchanges."),
     ] = None,
+    localize: Annotated[
+        bool,
+        typer.Option("--localize", help="Also learn to find the objects in whole images."),
+    ] = False,
     max_steps: Annotated[Optional[int], typer.Option(help="Optimiser steps.")] = None,
     max_minutes: Annotated[Optional[float], typer.Option(help="Wall time.")] = None,
     devices: Annotated[Optional[int], typer.Option(help="GPUs or processes a machine.")] = None,
@@ -55,11 +61,13 @@ def train(
     from pointillist import training
     from pointillist.config import make_config
 
-    if resume and (data is not None or preset or config or set or method):
+    if resume and (data is not None or preset or config or set or method or localize):
         raise typer.BadParameter("--resume continues a run as it is: give only -o with it")
     values: dict[str, Any] = {"model": {}, "training": {}}
     if method is not None:
         values["method"] = method
+    if localize:
+        values["localize"] = True
     if weights is not None:
         values["model"] |= {"weights": str(weights), "pretrained": False}
     for key, value in {
@@ -86,10 +94,22 @@ def train(
         quiet=quiet,
     )
     notes((run.path / "problems.txt").read_text(encoding="utf-8").splitlines())
+    if run.config.localize:
+        _say_found(run.path / "box_finder.json")
     ended = run.metrics
     best = ended["best_val_pck@0.1"]
     score = "no validation set" if best is None else f"validation PCK@0.1 {100 * best:.1f} %"
     typer.echo(f"{ended['steps']} steps in {ended['minutes']:.1f} min; {score}; run: {run.path}")
+
+
+def _say_found(file: Path) -> None:
+    from pointillist.files import read_json
+
+    report = read_json(file)
+    typer.echo(
+        f"box finder: {report['found']} of {report['objects']} objects found and "
+        f"{report['extra']} boxes of none, on {report['checked_on']}"
+    )
 
 
 def _pair(text: str) -> tuple[str, str]:
