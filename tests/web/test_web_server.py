@@ -172,6 +172,11 @@ def test_what_is_no_run_is_said_at_once(start: Start, photos: Path, tmp_path: Pa
     assert "Traceback" not in errors
 
 
+def test_the_server_is_light() -> None:
+    code = "import sys, pointillist.web.server; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_an_address_that_cannot_be_had(folder: Path) -> None:
     with pytest.raises(PointillistError, match=r"cannot listen at 192\.0\.2\.1"):
         serve(folder, host="192.0.2.1", open_browser=False)

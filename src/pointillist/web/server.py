@@ -15,7 +15,6 @@ from pathlib import Path
 import uvicorn
 
 from pointillist.errors import PointillistError
-from pointillist.run import Run
 from pointillist.web.app import create_app
 from pointillist.web.security import Guard, is_loopback
 from pointillist.web.session import Session
@@ -51,6 +50,9 @@ def serve(
     session = Session(Path(project), None if images is None else Path(images), keypoints)
     try:
         if run is not None:
+            # Loads the options of every network, and with them torch: seconds, and only here.
+            from pointillist.run import Run
+
             skeleton = Run.open(run).skeleton
             if not session.started:
                 session.create(skeleton)
