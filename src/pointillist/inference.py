@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from pointillist.backend import Backend, TorchBackend
-from pointillist.boxes.choosing import choose_boxes
+from pointillist.boxes.choosing import choose_boxes, needs_boxes
 from pointillist.boxes.data import with_boxes
 from pointillist.boxes.prediction import has_boxes, predict_in_boxes
 from pointillist.crops import CropSpec
 from pointillist.dataset import VISIBLE, Dataset, Image, Instance
 from pointillist.decoding import decoded_batches
 from pointillist.errors import DataError
+from pointillist.exported import Model, open_model
 from pointillist.formats import open_dataset
 from pointillist.progress import counted
 from pointillist.run import Run
@@ -48,25 +49,30 @@ class Predictor:
     @classmethod
     def open(
         cls,
-        source: Run | str | Path,
+        source: Model | str | Path,
         *,
         flip: bool = True,
         device: str = "auto",
         batch_size: int = 32,
         workers: int = 2,
     ) -> Predictor:
-        """The network of a run.
+        """The network of a run or of an exported file.
 
         Args:
-            source: the run or its folder.
-            flip: average over the image and its mirror image; needs left-right pairs.
-            device: ``auto`` takes a GPU if there is one.
+            source: the run or its folder, or the file.
+            flip: average over the image and its mirror image; needs left-right pairs. Exported
+                files do it or do not, as they were exported.
+            device: ``auto`` takes a GPU if there is one; exported files run on the processor.
             batch_size, workers: as for the constructor.
         """
-        run = source if isinstance(source, Run) else Run.open(source)
-        backend = TorchBackend(
-            run.network(), run.skeleton, run.config.input, flip=flip, device=device
-        )
+        model = open_model(source)
+        backend: Backend
+        if isinstance(model, Run):
+            backend = TorchBackend(
+                model.network(), model.skeleton, model.config.input, flip=flip, device=device
+            )
+        else:
+            backend = model.backend(flip=flip, device=device)
         return cls(backend, batch_size=batch_size, workers=workers)
 
     def predict(self, dataset: Dataset, *, quiet: bool = True) -> Dataset:
@@ -170,7 +176,7 @@ def as_dataset(images: str | Path | Dataset | Sequence[str | Path]) -> Dataset:
 
 
 def predict(
-    run: Run | str | Path,
+    run: Model | str | Path,
     images: str | Path | Dataset | Sequence[str | Path],
     *,
     flip: bool = True,
@@ -181,10 +187,10 @@ def predict(
     quiet: bool = True,
     say: Callable[[str], None] = lambda line: None,
 ) -> Dataset:
-    """Predicts points with a trained run.
+    """Predicts points with a trained run or an exported file.
 
     Args:
-        run: the run or its folder.
+        run: the run or its folder, or the file.
         images: a data set, a folder, a file or a list of files. Where instances or boxes are
             known their boxes are used, otherwise whole images.
         flip: average over the image and its mirror image.
@@ -198,7 +204,7 @@ def predict(
         the images with predicted instances: points in the file's pixels, confidence in [0, 1].
         ``problems`` names every file that could not be read, with the reason.
     """
-    run = run if isinstance(run, Run) else Run.open(run)
+    run = open_model(run)
     dataset = as_dataset(images)
     predictor = Predictor.open(run, flip=flip, device=device)
     detections = choose_boxes(
@@ -217,7 +223,7 @@ def predict(
 
 
 def evaluate(
-    run: Run | str | Path,
+    run: Model | str | Path,
     data: str | Path | Dataset,
     *,
     alphas: Sequence[float] = (0.05, 0.1, 0.2),
@@ -230,14 +236,14 @@ def evaluate(
     quiet: bool = True,
     say: Callable[[str], None] = lambda line: None,
 ) -> tuple[dict[str, Any], Dataset, Dataset]:
-    """Scores a trained run on annotated data.
+    """Scores a trained run or an exported file on annotated data.
 
     Crops are taken around the annotated boxes, one for each instance. Where boxes are found or
     given instead, predictions are matched to instances by OKS, and what was missed and what is
     extra is counted.
 
     Args:
-        run: the run or its folder.
+        run: the run or its folder, or the file.
         data: annotated.
         alphas, normalizer: see :func:`pointillist.metrics.score`.
         flip, device, quiet, say: as for :func:`predict`.
@@ -253,7 +259,7 @@ def evaluate(
     """
     from pointillist.metrics import score
 
-    run = run if isinstance(run, Run) else Run.open(run)
+    run = open_model(run)
     truth = as_dataset(data)
     if truth.skeleton is None or truth.skeleton.keypoints != run.skeleton.keypoints:
         raise DataError(
@@ -267,7 +273,7 @@ def evaluate(
     if localize is None and any(has_boxes(truth)):
         localize = False
     options: dict[str, Any] = {"flip": flip, "device": device, "quiet": quiet, "say": say}
-    finds = run.box_finder_weights.exists()
+    finds = needs_boxes(run)
     detected = boxes is not None or localize or (localize is None and finds)
     if detected:
         options |= {"localize": localize, "boxes": boxes, "box_score": box_score}

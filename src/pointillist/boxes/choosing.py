@@ -8,12 +8,12 @@ from pathlib import Path
 from pointillist.boxes.detector import BoxDetector, Detections
 from pointillist.boxes.prediction import has_boxes
 from pointillist.dataset import Dataset
-from pointillist.errors import ConfigError
-from pointillist.run import Run
+from pointillist.errors import ConfigError, DataError
+from pointillist.exported import ExportedModel, Model
 
 
 def choose_boxes(
-    run: Run,
+    run: Model,
     dataset: Dataset,
     *,
     localize: bool | None = None,
@@ -26,7 +26,7 @@ def choose_boxes(
     """Boxes to predict in; none: the data's own, or whole images.
 
     Args:
-        run: its box finder is used, if it has one.
+        run: its box finder is used, if it has one; exported files have none.
         dataset: the images.
         localize: find boxes in every image; false: in none; none: in those of which the data
             knows no box, if the run has a box finder.
@@ -51,7 +51,7 @@ def choose_boxes(
         return Detections(list(found), {})
     unknown = [i for i, known in enumerate(has_boxes(dataset)) if not known]
     if localize is None:
-        localize = bool(unknown) and run.box_finder_weights.exists()
+        localize = bool(unknown) and needs_boxes(run)
         if localize:
             say(f"no boxes are known in {len(unknown)} images: the run's box finder looks for them")
         which = unknown
@@ -64,7 +64,7 @@ def choose_boxes(
 
 
 def box_detector(
-    run: Run,
+    run: Model,
     *,
     localize: bool | None = None,
     score: float | None = None,
@@ -76,11 +76,24 @@ def box_detector(
     Arguments and errors are those of :func:`choose_boxes`.
     """
     if localize is None:
-        localize = run.box_finder_weights.exists()
+        localize = needs_boxes(run)
         if localize:
             say("the run's box finder looks for the objects in every frame")
     return _detector(run, score, device) if localize else None
 
 
-def _detector(run: Run, score: float | None, device: str) -> BoxDetector:
+def needs_boxes(run: Model) -> bool:
+    """Whether a box finder was trained with the network, to which whole images are strange then."""
+    if isinstance(run, ExportedModel):
+        return run.description.trained_on_boxes
+    return run.box_finder_weights.exists()
+
+
+def _detector(run: Model, score: float | None, device: str) -> BoxDetector:
+    if isinstance(run, ExportedModel):
+        raise DataError(
+            "this file was exported without the run's box finder, so it finds no objects",
+            where=run.path,
+            do="Predict with the run itself, give --boxes, or say --no-localize.",
+        )
     return BoxDetector(run.box_finder(), run.config.box_finder, score=score, device=device)

@@ -10,7 +10,7 @@ import typer
 from pointillist.cli.printing import notes, print_json, print_table
 from pointillist.cli.video import predict_videos
 
-RunFolder = Annotated[Path, typer.Argument(help="Folder of a training.")]
+RunFolder = Annotated[Path, typer.Argument(help="Folder of a training, or an exported file.")]
 Flip = Annotated[bool, typer.Option("--flip/--no-flip", help="Average over the mirror image.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, ...")]
 Localize = Annotated[

@@ -26,21 +26,20 @@ def predict_videos(
     """Predicts videos one after the other; exit code 1 if anything in them could not be read."""
     from pointillist.boxes.choosing import box_detector
     from pointillist.errors import DataError
+    from pointillist.exported import open_model
     from pointillist.inference import Predictor
-    from pointillist.run import Run
     from pointillist.video_prediction import plan_outputs, predict_video
 
     plan = plan_outputs(videos, out, overlay)
-    predictor = Predictor.open(run, flip=flip, device=device)
-    detector = None
-    if localize is not False and (run / "config.yaml").is_file():
-        detector = box_detector(
-            Run.open(run),
-            localize=localize,
-            score=box_score,
-            device=device,
-            say=lambda line: notes([line]),
-        )
+    model = open_model(run)
+    predictor = Predictor.open(model, flip=flip, device=device)
+    detector = box_detector(
+        model,
+        localize=localize,
+        score=box_score,
+        device=device,
+        say=lambda line: notes([line]),
+    )
     unread = []
     for video, points, drawn in plan:
         try:
