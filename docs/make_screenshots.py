@@ -1,6 +1,6 @@
 """Makes the pictures of the labelling guide: docs/images/label-*.png.
 
-    python docs/make_screenshots.py
+    python docs/make_screenshots.py [--steps 1500]
 
 Drawn creatures stand for photographs. Two rounds are really trained, with a small network on a
 third of the images and then on more of them; it takes some minutes.
@@ -8,6 +8,7 @@ third of the images and then on more of them; it takes some minutes.
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import tempfile
 import threading
@@ -15,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import cv2
+import PIL.Image
 import uvicorn
 from playwright.sync_api import Page, sync_playwright
 
@@ -30,19 +31,19 @@ IMAGES = Path(__file__).parent / "images"
 COUNT, SIZE = 240, (320, 240)
 FIRST, SECOND = 40, 110
 TRAINING = """
-input: {width: 64, height: 64}
-training: {max_steps: 300, labeled_per_step: 16, unlabeled_per_step: 0, validate_every: 30}
+input: {{width: 64, height: 64}}
+training: {{max_steps: {steps}, labeled_per_step: 16, unlabeled_per_step: 0, validate_every: 30}}
 """
 
 
 def shot(page: Page, name: str) -> None:
-    """A picture of the page in few colours, as small as that makes it."""
+    """A picture of the page in 256 colours, which makes it small."""
     page.mouse.move(1200, 5)
     page.wait_for_timeout(700)
     path = IMAGES / f"label-{name}.png"
     page.screenshot(path=path)
-    picture = cv2.imread(str(path))
-    cv2.imwrite(str(path), picture, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    with PIL.Image.open(path) as picture:
+        picture.convert("RGB").quantize(256).save(path, optimize=True)
 
 
 def decided(record: dict[str, Any]) -> dict[str, Any]:
@@ -109,6 +110,9 @@ def take(page: Page, address: str, session: Session, truth: list[list[dict[str, 
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=300, help="of each training")
+    steps = parser.parse_args().steps
     with tempfile.TemporaryDirectory() as folder:
         make_dataset(Path(folder) / "data", COUNT, size=SIZE)
         full = open_dataset(Path(folder) / "data")
@@ -118,7 +122,9 @@ def main() -> None:
             image.boxes = []
         save_dataset(bare, Path(folder) / "data" / "annotations.json")
         session = Session(Path(folder) / "creatures", Path(folder) / "data")
-        (session.folder / "training.yaml").write_text(TRAINING, encoding="utf-8")
+        (session.folder / "training.yaml").write_text(
+            TRAINING.format(steps=steps), encoding="utf-8"
+        )
         config = uvicorn.Config(Guard(create_app(session)), port=0, log_level="warning")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run)

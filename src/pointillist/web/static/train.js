@@ -106,10 +106,12 @@ async function drawCurves() {
     { x: "step", y: "PCK@0.1", from: 0, to: 1, format: (v) => percent(v) });
 }
 
+/** A running mean that forgets; at the start, the mean of what there is. */
 function smoothed(points) {
-  let mean = null;
+  let [sum, weight] = [0, 0];
   return points.map(([x, y]) => {
-    mean = mean === null ? y : SMOOTH * mean + (1 - SMOOTH) * y;
-    return [x, mean];
+    sum = SMOOTH * sum + y;
+    weight = SMOOTH * weight + 1;
+    return [x, sum / weight];
   });
 }
