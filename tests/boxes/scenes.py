@@ -38,7 +38,7 @@ def draw_scene(seed: int, most: int = 2, side: int = 80) -> tuple[np.ndarray, li
         instances.append(
             replace(
                 creature,
-                points=creature.points + [x, y],
+                points=creature.points + np.array([x, y]),
                 box=(creature.box[0] + x, creature.box[1] + y, *creature.box[2:]),
             )
         )

@@ -33,7 +33,7 @@ def overlap(box: Box, others: np.ndarray) -> np.ndarray:
     down = np.maximum(bottom - np.maximum(y, others[:, 1]), 0)
     common = across * down
     together = width * height + others[:, 2] * others[:, 3] - common
-    return np.divide(common, together, out=np.zeros_like(common), where=together > 0)
+    return np.divide(common, together, out=np.zeros(len(others)), where=together > 0)
 
 
 def suppress_boxes(boxes: Sequence[ScoredBox], most: float = MOST_OVERLAP) -> list[ScoredBox]:

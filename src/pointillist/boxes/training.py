@@ -142,6 +142,7 @@ def train_box_finder(
         precision=resolve_precision(training.precision, network, training.accelerator),  # type: ignore[arg-type]
         callbacks=[] if quiet else [TrainingProgress()],
         logger=False,
+        log_every_n_steps=1,
         enable_checkpointing=False,
         enable_progress_bar=not quiet,
         enable_model_summary=False,
