@@ -12,7 +12,7 @@ from pointillist.benchmark.protocol import Protocol
 from pointillist.dataset import Dataset
 from pointillist.files import read_json, write_json
 from pointillist.inference import evaluate
-from pointillist.run import Run, environment
+from pointillist.run import environment
 from pointillist.split import split_dataset
 from pointillist.training import train
 
@@ -113,6 +113,9 @@ def run_cell(
     scores, _, _ = evaluate(run, parts.test, flip=protocol.flip_test, quiet=quiet)
     ended = run.metrics
     around = environment()
+    used = run.config.model_dump(mode="json")
+    # A result is read on other machines: the name below the folder of weights, not this one's path.
+    used["model"]["weights"] = protocol.weights
     return {
         "protocol": protocol.name,
         "method": cell.method,
@@ -124,7 +127,7 @@ def run_cell(
         "best_step": ended["best_step"],
         "metrics": scores,
         "dataset": ended["dataset"] | {"test": len(parts.test)},
-        "config": Run.open(folder).config.model_dump(mode="json"),
+        "config": used,
         "commit": around["commit"],
         "versions": around["versions"],
         "machine": around["machine"],
