@@ -1,4 +1,4 @@
-"""A protocol: which data, split and options a benchmark uses. YAML, beside this file or anywhere."""
+"""A protocol: which data, split and options a benchmark uses, from a YAML file."""
 
 from __future__ import annotations
 
