@@ -22,6 +22,7 @@ PUBLIC = [
     "Skeleton",
     "__version__",
     "evaluate",
+    "export",
     "make_config",
     "open_dataset",
     "predict",
@@ -33,6 +34,7 @@ PUBLIC = [
 HEAVY = {
     *("torch", "torchvision", "timm", "lightning", "cv2", "scipy", "sklearn", "matplotlib"),
     *("pandas", "sleap_io", "av", "fastapi", "uvicorn"),
+    *("onnx", "onnxscript", "onnxruntime", "openvino"),
 }
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pointillist.config import Config, make_config
     from pointillist.dataset import Dataset, Image, Instance
     from pointillist.errors import PointillistError
+    from pointillist.exporting import export
     from pointillist.formats import open_dataset, save_dataset
     from pointillist.inference import Predictor, evaluate, predict
     from pointillist.run import Run
@@ -30,6 +31,7 @@ _WHERE = {
     "Run": "run",
     "Skeleton": "skeleton",
     "evaluate": "inference",
+    "export": "exporting",
     "make_config": "config",
     "open_dataset": "formats",
     "predict": "inference",
@@ -59,6 +61,7 @@ __all__ = [
     "Skeleton",
     "__version__",
     "evaluate",
+    "export",
     "make_config",
     "open_dataset",
     "predict",

@@ -1,0 +1,92 @@
+"""Eight-bit networks: post-training static quantisation, calibrated on crops."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pointillist.errors import PointillistError
+from pointillist.exported import INPUT, import_library
+
+#: The parts that compute in eight bits, and those that only hand eight-bit values on.
+_OPERATORS = (
+    "Conv", "MatMul", "Gemm", "Add", "Mul", "Concat", "MaxPool", "AveragePool",
+    "GlobalAveragePool", "Resize", "Relu", "Clip", "Sigmoid", "Reshape", "Transpose",
+)  # fmt: skip
+
+
+def quantize(source: Path, target: Path, crops: np.ndarray) -> None:
+    """Writes an ONNX file with weights and activations of 8 bits.
+
+    Weights have a scale for each channel; the range of an activation is what the crops show. What
+    comes before the first convolution (normalisation, mirror image) and what comes after the last
+    one (decoding) stays in float32, and so does the last one itself: neighbouring pixels of a peak
+    would be equal in 8 bits, and its place be lost.
+
+    Args:
+        source: as :func:`~pointillist.exporting.graph.write_onnx` wrote it.
+        target: the file to write.
+        crops: (N, H, W, 3) uint8 to calibrate on.
+    """
+    onnx = import_library("onnx")
+    library = import_library("onnxruntime.quantization")
+    inner = _inner_nodes(onnx.load(source).graph)
+    logging.disable(logging.WARNING)  # it recommends steps that are not needed here
+    try:
+        library.quantize_static(
+            str(source),
+            str(target),
+            _Crops(crops),
+            quant_format=library.QuantFormat.QDQ,
+            activation_type=library.QuantType.QUInt8,
+            weight_type=library.QuantType.QInt8,
+            per_channel=True,
+            calibrate_method=library.CalibrationMethod.MinMax,
+            op_types_to_quantize=list(_OPERATORS),
+            nodes_to_quantize=inner,
+        )
+    except Exception as error:  # it has no exceptions of its own
+        reason = " ".join(str(error).split())[:300]
+        raise PointillistError(f"this network cannot be quantised: {reason}") from error
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+class _Crops:
+    """Hands the calibration one crop at a time."""
+
+    def __init__(self, crops: np.ndarray) -> None:
+        self._rest = iter(crops)
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        crop = next(self._rest, None)
+        return None if crop is None else {INPUT: crop[None]}
+
+
+def _inner_nodes(graph: Any) -> list[str]:
+    """Names of the nodes from the first convolution or product to before the last one."""
+    makers = {name: node for node in graph.node for name in node.output}
+    weighty = [node for node in graph.node if node.op_type in ("Conv", "MatMul", "Gemm")]
+    last = weighty[-1]
+    before = _reached([last], lambda node: [makers[n] for n in node.input if n in makers])
+    users: dict[str, list[Any]] = {}
+    for node in graph.node:
+        for name in node.input:
+            users.setdefault(name, []).append(node)
+    first = next(node for node in weighty if node.name in before)
+    after = _reached([first], lambda node: [u for n in node.output for u in users.get(n, [])])
+    return [n.name for n in graph.node if n.name in before & after and n.name != last.name]
+
+
+def _reached(start: list[Any], neighbours: Any) -> set[str]:
+    """Names of the nodes that lie on a way from ``start``, that included."""
+    seen, waiting = set(), list(start)
+    while waiting:
+        node = waiting.pop()
+        if node.name not in seen:
+            seen.add(node.name)
+            waiting += neighbours(node)
+    return seen
