@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from pointillist.cli import benchmark, data, demo, label, prediction, training
+from pointillist.cli import benchmark, data, demo, export, label, prediction, suggest, training
 from pointillist.errors import PointillistError
 
 app = typer.Typer(
@@ -45,7 +45,10 @@ app.command("split")(data.split)
 app.command("train")(training.train)
 app.command("evaluate")(prediction.evaluate)
 app.command("predict")(prediction.predict)
+app.command("export")(export.export)
 app.command("label")(label.label)
+app.command("suggest")(suggest.suggest)
+app.command("budget")(suggest.budget)
 app.command("benchmark")(benchmark.benchmark)
 
 
