@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import os
 import threading
-from bisect import bisect_right
+from array import array
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -207,15 +208,23 @@ class VideoReader:
             if self._by_count:
                 yield count, frame
                 continue
-            index = self._table[1].get(frame.pts)
+            index = self._index_of(frame.pts)
             if index is None:
                 raise _OtherStampsError
             yield index, frame
 
+    def _index_of(self, stamp: int | None) -> int | None:
+        stamps = self._table[0]
+        if stamp is None:
+            return None
+        place = bisect_left(stamps, stamp)
+        return place if place < len(stamps) and stamps[place] == stamp else None
+
     @cached_property
-    def _table(self) -> tuple[list[int], dict[int, int], list[int]]:
-        """Time stamps in order, index of each, and the indices of key frames."""
-        stamps, keys, packets, whole = [], set(), 0, True
+    def _table(self) -> tuple[Sequence[int], list[int]]:
+        """Time stamps in order, and the indices of key frames."""
+        # Eight bytes for each frame: a list of Python's integers would take five times as many.
+        stamps, keys, packets, whole = array("q"), set(), 0, True
         container, stream = self._open()
         try:
             for packet in container.demux(stream):
@@ -235,25 +244,28 @@ class VideoReader:
             container.close()
         # AVI has no presentation times. With B-frames they are guessed, and where the guess says
         # that nothing is reordered it is wrong.
-        reorders = self._stream.codec_context.has_b_frames and stamps == sorted(stamps)
+        in_order = np.array(stamps)
+        sorted_already = bool((np.diff(in_order) >= 0).all())
+        in_order.sort()
+        repeats = bool((np.diff(in_order) == 0).any())
+        reorders = self._stream.codec_context.has_b_frames and sorted_already
         guessed = reorders and self._container.format.name == "avi"
-        if not whole or guessed or len(set(stamps)) != len(stamps) or self._by_count:
+        if not whole or guessed or repeats or self._by_count:
             return self._counted()
-        stamps.sort()
+        stamps = array("q", in_order.tobytes())
         self._note_early_end(packets, stamps)
-        index = {stamp: i for i, stamp in enumerate(stamps)}
-        return stamps, index, sorted(index[k] for k in keys)
+        return stamps, np.searchsorted(in_order, sorted(keys)).tolist()
 
-    def _counted(self) -> tuple[list[int], dict[int, int], list[int]]:
+    def _counted(self) -> tuple[Sequence[int], list[int]]:
         """The table of a file without usable time stamps: every frame is decoded and counted."""
         self._by_count = True
         container, stream = self._open()
         frames = sum(1 for _ in self._decode(container, stream))
         container.close()
         self._note_early_end(frames, None)
-        return list(range(frames)), {i: i for i in range(frames)}, [0]
+        return range(frames), [0]
 
-    def _note_early_end(self, found: int, stamps: list[int] | None) -> None:
+    def _note_early_end(self, found: int, stamps: Sequence[int] | None) -> None:
         announced = self._stream.frames
         if announced > found:
             self._note(f"it ends early: {found} of the {announced} frames it announces are there")
@@ -301,7 +313,7 @@ class VideoReader:
     def _key_before(self, index: int) -> int:
         if self._by_count:
             return 0
-        keys = self._table[2]
+        keys = self._table[1]
         place = bisect_right(keys, index) - 1
         return keys[place] if place >= 0 else 0
 
