@@ -1,4 +1,4 @@
-"""What the tests of geometry, loading, training and inference share: dots, and data made of them."""
+"""What tests of geometry, loading, training and inference share: dots, and data made of them."""
 
 from __future__ import annotations
 

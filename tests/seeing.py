@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 import torch.nn.functional as F
-from core_cases import dot_image
 from torch import Tensor, nn
 
+from core_cases import dot_image
 from pointillist.crops import FILL, CropSpec
 from pointillist.dataset import Box
 from pointillist.models.heads import LocalizerOutput

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from core_cases import SKELETON, batch_of, centroid, dot_image
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from core_cases import SKELETON, batch_of, centroid, dot_image
 from pointillist import geometry
 from pointillist.augment import (
     ViewMaker,

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import torch
-from core_cases import batch_of
 
+from core_cases import batch_of
 from pointillist import geometry
 from pointillist.batch import Batch, move_points, pixels_from_file
 from pointillist.crops import CropSpec

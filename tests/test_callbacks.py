@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 import torch
-from core_cases import TINY
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from safetensors import safe_open
 
+from core_cases import TINY
 from pointillist.callbacks import MONITOR, KeepBestNetwork, KeepLast, save_network
 from pointillist.models.localizer import Localizer, create_localizer
 from pointillist.models.options import ModelOptions
@@ -41,7 +41,7 @@ def test_a_saved_network_has_all_weights_and_its_normalisation(
         state = network.state_dict()
         assert set(file.keys()) == set(state)
         assert all(torch.equal(file.get_tensor(name), state[name]) for name in state)
-        assert file.metadata() == {"mean": "[0.1, 0.2, 0.3]", "std": "[1.0, 2.0, 3.0]"}
+        assert file.metadata() == {"normalisation": "[[0.1, 0.2, 0.3], [1.0, 2.0, 3.0]]"}
     assert [f.name for f in tmp_path.iterdir()] == ["model.safetensors"]
 
 

@@ -104,7 +104,7 @@ def test_two_options_that_exclude_each_other() -> None:
 
 
 def test_unknown_preset() -> None:
-    with pytest.raises(ConfigError, match="no preset 'gpus'.*did you mean 'gpu'"):
+    with pytest.raises(ConfigError, match=r"no preset 'gpus'.*did you mean 'gpu'"):
         make_config(preset="gpus")
 
 
@@ -148,5 +148,5 @@ def test_options_of_every_method(name: str) -> None:
 
 
 def test_unknown_method() -> None:
-    with pytest.raises(ConfigError, match="no method 'supervized'.*did you mean 'supervised'"):
+    with pytest.raises(ConfigError, match=r"no method 'supervized'.*did you mean 'supervised'"):
         get_method("supervized")

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from core_cases import centroid, dot_image
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core_cases import centroid, dot_image
 from pointillist.crops import FILL, CropSpec, cut
 
 GREY = 100 * np.ones((1, 3))

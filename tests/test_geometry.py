@@ -157,7 +157,9 @@ def test_valid_mask_of_another_size() -> None:
 
 def test_zeros_exactly_where_the_mask_says_outside() -> None:
     transform = geometry.about(geometry.rotation(one(0.5)), WIDTH / 2, HEIGHT / 2)
-    seen = geometry.warp(torch.ones(1, 1, HEIGHT, WIDTH), transform, (WIDTH, HEIGHT), mode="nearest")
+    seen = geometry.warp(
+        torch.ones(1, 1, HEIGHT, WIDTH), transform, (WIDTH, HEIGHT), mode="nearest"
+    )
     mask = geometry.valid_mask(transform, (WIDTH, HEIGHT), (WIDTH, HEIGHT))
     assert torch.equal(seen[:, 0] > 0, mask)
 

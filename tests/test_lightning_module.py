@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from core_cases import SKELETON, tiny_config
 
+from core_cases import SKELETON, tiny_config
 from pointillist.augment import ViewMaker
 from pointillist.config import Config, TrainingOptions
 from pointillist.lightning_module import TrainingModule, make_optimizer, rate_factor

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from core_cases import SKELETON, dots_dataset
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from core_cases import SKELETON, dots_dataset
 from pointillist import loading
 from pointillist.batch import Batch
 from pointillist.crops import CropSpec
@@ -26,7 +26,9 @@ SPEC = CropSpec(32, 24, margin=1.5, context=1.25)
 
 def same(a: Batch, b: Batch) -> bool:
     pairs = [(vars(a)[name], vars(b)[name]) for name in vars(a)]
-    return all(np.array_equal(x.numpy(), y.numpy(), equal_nan=x.is_floating_point()) for x, y in pairs)
+    return all(
+        np.array_equal(x.numpy(), y.numpy(), equal_nan=x.is_floating_point()) for x, y in pairs
+    )
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from core_cases import SKELETON, batch_of
-from seeing import SeeingNetwork, two_dots
 from torch import Tensor
 
+from core_cases import SKELETON, batch_of
 from pointillist.augment import ViewMaker
 from pointillist.crops import CropSpec
 from pointillist.points import predict_heatmaps, predict_points
+from seeing import SeeingNetwork, two_dots
 
 SIZE = (96, 64)
 
@@ -33,7 +33,11 @@ def test_points_are_in_the_files_pixels(
     image, points = two_dots(file, box, spec)
     batch, to_crop = batch_of(image, box, spec, points)
     found, confidence = predict_points(
-        network, maker(network), batch, decoding="dark", flip=flip  # type: ignore[arg-type]
+        network,
+        maker(network),
+        batch,
+        decoding="dark",
+        flip=flip,  # type: ignore[arg-type]
     )
     error = (found[0].numpy() - points) * np.diag(to_crop)[:2]  # in pixels of the view
     assert np.abs(error).max() < 0.3

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from core_cases import SKELETON, TINY, tiny_config
 
+from core_cases import SKELETON, TINY, tiny_config
 from pointillist.callbacks import save_network
 from pointillist.errors import ConfigError, DataError
 from pointillist.files import write_json
@@ -36,7 +36,7 @@ def test_created_and_opened_again(tmp_path: Path, skeleton: Skeleton) -> None:
 
 def test_a_folder_holds_one_run(tmp_path: Path) -> None:
     Run.create(tmp_path, tiny_config(), SKELETON)
-    with pytest.raises(DataError, match="there is a run in this folder already.*--resume"):
+    with pytest.raises(DataError, match=r"there is a run in this folder already.*--resume"):
         Run.create(tmp_path, tiny_config("training.seed=1"), FULL)
     assert Run.open(tmp_path).skeleton == SKELETON
 

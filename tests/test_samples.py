@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from core_cases import SKELETON, dot_image
 
+from core_cases import SKELETON, dot_image
 from pointillist.crops import CropSpec
 from pointillist.dataset import Dataset, Image, Instance
 from pointillist.errors import DataError

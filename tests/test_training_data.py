@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from core_cases import SKELETON, dots_dataset
 
+from core_cases import SKELETON, dots_dataset
 from pointillist.dataset import Dataset, Image, Instance
 from pointillist.errors import ConfigError, DataError
 from pointillist.formats import save_dataset
@@ -21,9 +21,7 @@ def names(part: Dataset) -> list[str]:
 def numbered(count: int, groups: list[str] | None = None) -> Dataset:
     """Images that need no files."""
     points = np.full((3, 2), 5.0)
-    images = [
-        Image(f"{i:03d}.png", 9, 9, [Instance(points, np.full(3, 2))]) for i in range(count)
-    ]
+    images = [Image(f"{i:03d}.png", 9, 9, [Instance(points, np.full(3, 2))]) for i in range(count)]
     for image, group in zip(images, groups or [], strict=False):
         image.group = group
     return Dataset(SKELETON, images, Path("root"))

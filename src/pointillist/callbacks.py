@@ -25,9 +25,8 @@ def save_network(network: Localizer, path: Path) -> None:
         name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()
     }
     with whole_file(path) as temporary:
-        save_file(
-            state, temporary, {"mean": json.dumps(network.mean), "std": json.dumps(network.std)}
-        )
+        # One entry: of several, the order in the file would be left to chance.
+        save_file(state, temporary, {"normalisation": json.dumps([network.mean, network.std])})
 
 
 class KeepLast(Checkpoint):
@@ -106,6 +105,14 @@ class TrainingProgress(RichProgressBar):
         super().__init__(refresh_rate=5, leave=True)
         self._seen: tuple[float, int] | None = None
         self._rate = 0.0
+
+    @property
+    def total_train_batches(self) -> int:
+        """All steps of the training, those of an earlier session included."""
+        return int(self.trainer.max_steps)
+
+    def _get_train_description(self, current_epoch: int) -> str:
+        return "training  "  # epochs mean nothing here; as long as Lightning's "Validation"
 
     def get_metrics(
         self, trainer: L.Trainer, pl_module: L.LightningModule

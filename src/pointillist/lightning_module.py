@@ -173,7 +173,7 @@ class TrainingModule(L.LightningModule):
         # Over all processes: the mean of their means would weigh their points differently.
         totals = torch.tensor([right, count], device=self.device)
         totals = self.trainer.strategy.reduce(totals, reduce_op="sum")  # type: ignore[assignment]
-        self.log("val/pck@0.1", totals[0] / totals[1], prog_bar=True)
+        self.log("val/pck@0.1", totals[0] / totals[1], prog_bar=True, sync_dist=True)
 
     # -- checkpoints ---------------------------------------------------------------------------
 

@@ -127,10 +127,10 @@ class Run:
         network = create_localizer(options, len(self.skeleton))
         try:
             with safe_open(self.weights, "pt") as file:
-                about = file.metadata() or {}
+                normalisation = (file.metadata() or {})["normalisation"]
                 network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 (it is no dict)
             # Pretrained backbones bring their own normalisation, and this one is built without.
-            network.mean, network.std = (tuple(json.loads(about[name])) for name in ("mean", "std"))
+            network.mean, network.std = map(tuple, json.loads(normalisation))
         except (SafetensorError, RuntimeError, KeyError) as error:
             raise DataError(
                 "this file does not fit the network that the run's config.yaml describes",

@@ -19,6 +19,7 @@ import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from pointillist.augment import ViewMaker
 from pointillist.callbacks import (
@@ -28,7 +29,7 @@ from pointillist.callbacks import (
     TrainingProgress,
     save_network,
 )
-from pointillist.config import Config, validate
+from pointillist.config import Config, TrainingOptions, validate
 from pointillist.crops import CONTEXT, CropSpec
 from pointillist.dataset import Dataset
 from pointillist.errors import ConfigError, DataError, PointillistError
@@ -109,7 +110,9 @@ def train(
             strict=strict,
             quiet=quiet,
         )
-        built = _build(config, parts.skeleton)  # before a wrong option leaves a folder behind
+        # Both before a wrong option leaves a folder behind.
+        built = _build(config, parts.skeleton)
+        _check_machine(config.training, built[0].model)
         run = Run.create(out, config, parts.skeleton)
         parts.save(out / "split")
         write_text(out / _READY, "".join(f"{line}\n" for line in parts.problems))
@@ -269,14 +272,9 @@ def _trainer(
     if validated and options.patience:
         callbacks.append(EarlyStopping(MONITOR, mode="max", patience=options.patience))
     callbacks.append(KeepLast(run.last_checkpoint, None if validated else options.validate_every))
-    distributed = options.devices * options.nodes > 1
     return L.Trainer(
+        **_machine(options, network),
         max_steps=options.max_steps,
-        accelerator=options.accelerator,
-        devices=options.devices,
-        num_nodes=options.nodes,
-        strategy="ddp_find_unused_parameters_true" if distributed else "auto",
-        precision=resolve_precision(options.precision, network, options.accelerator),  # type: ignore[arg-type]
         callbacks=callbacks,
         logger=make_loggers(run.path, start),
         val_check_interval=options.validate_every if validated else None,
@@ -290,6 +288,35 @@ def _trainer(
         use_distributed_sampler=False,
         benchmark=True,
     )
+
+
+def _machine(options: TrainingOptions, network: torch.nn.Module) -> dict[str, Any]:
+    """What Lightning is told of devices and precision."""
+    distributed = options.devices * options.nodes > 1
+    return {
+        "accelerator": options.accelerator,
+        "devices": options.devices,
+        "num_nodes": options.nodes,
+        "strategy": "ddp_find_unused_parameters_true" if distributed else "auto",
+        "precision": resolve_precision(options.precision, network, options.accelerator),
+    }
+
+
+def _check_machine(options: TrainingOptions, network: torch.nn.Module) -> None:
+    """Whether Lightning accepts devices and precision.
+
+    Raises:
+        ConfigError: it does not, with its reason.
+    """
+    _silence()
+    try:
+        L.Trainer(**_machine(options, network), logger=False, enable_checkpointing=False)
+    except (MisconfigurationException, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(
+            f"this machine cannot train so: {reason}",
+            do="See the options training.accelerator, devices and precision.",
+        ) from None
 
 
 def default_preset() -> str:
@@ -308,6 +335,8 @@ def _silence() -> None:
         ".*was not found in the CSVLogger.*",
         ".*module\\(s\\) in eval mode at the start of training.*",
         ".*LeafSpec.*is deprecated.*",
+        ".*is smaller than the logging interval.*",
+        ".*but have no `val_dataloader`.*",
     ):
         warnings.filterwarnings("ignore", text)
 

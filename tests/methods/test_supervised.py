@@ -4,9 +4,9 @@ import math
 
 import pytest
 import torch
-from core_cases import SKELETON, TINY
 from torch import Tensor
 
+from core_cases import SKELETON, TINY
 from pointillist.augment import ViewMaker, ViewOptions
 from pointillist.batch import Batch
 from pointillist.heatmaps import encode
