@@ -11,19 +11,21 @@ from core_cases import dot_image
 from pointillist.crops import FILL, CropSpec
 from pointillist.dataset import Box
 from pointillist.models.heads import LocalizerOutput
+from pointillist.models.localizer import Localizer
 
 COLORS = np.array([[130.0, 0, 0], [130.0, 0, 0], [0, 0, 130.0]])
 
 
-class SeeingNetwork(nn.Module):
+class SeeingNetwork(Localizer):
     """Finds two red dots, the left and the right one as they lie in the image, and a blue one.
 
-    As for a trained network, in a mirror image the left one is what was the right one. It is no
-    Localizer, but has all of one that prediction uses.
+    As for a trained network, in a mirror image the left one is what was the right one.
     """
 
-    stride = 4
-    mean, std = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
+    def __init__(self) -> None:
+        nn.Module.__init__(self)
+        self.keypoints = 3
+        self.mean, self.std = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
 
     def forward(self, images: Tensor) -> LocalizerOutput:
         mean, std, fill = (torch.tensor(v).view(3, 1, 1) for v in (self.mean, self.std, FILL))
@@ -35,7 +37,7 @@ class SeeingNetwork(nn.Module):
         return LocalizerOutput(heatmaps, heatmaps)
 
 
-def two_dots(
+def three_dots(
     file: tuple[int, int], box: Box | None, spec: CropSpec
 ) -> tuple[np.ndarray, np.ndarray]:
     """An image with the three dots in it, about 6 pixels of a view in sigma, and their places."""

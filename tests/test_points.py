@@ -10,8 +10,11 @@ from torch import Tensor
 from core_cases import SKELETON, batch_of
 from pointillist.augment import ViewMaker
 from pointillist.crops import CropSpec
-from pointillist.points import predict_heatmaps, predict_points
-from seeing import SeeingNetwork, two_dots
+from pointillist.geometry import transform_points
+from pointillist.models.heads import LocalizerOutput
+from pointillist.points import CropPoints, predict_heatmaps, predict_points
+from pointillist.skeleton import Skeleton
+from seeing import SeeingNetwork, three_dots
 
 SIZE = (96, 64)
 
@@ -30,36 +33,48 @@ def test_points_are_in_the_files_pixels(
 ) -> None:
     network = SeeingNetwork()
     spec = CropSpec(*SIZE, 1.3)
-    image, points = two_dots(file, box, spec)
+    image, points = three_dots(file, box, spec)
     batch, to_crop = batch_of(image, box, spec, points)
-    found, confidence = predict_points(
-        network,
-        maker(network),
-        batch,
-        decoding="dark",
-        flip=flip,  # type: ignore[arg-type]
-    )
+    found, confidence = predict_points(network, maker(network), batch, decoding="dark", flip=flip)
     error = (found[0].numpy() - points) * np.diag(to_crop)[:2]  # in pixels of the view
     assert np.abs(error).max() < 0.3
     assert (confidence > 0.8).all()
+    # What is predicted with, and exported, gives the same from bare pixels.
+    model = CropPoints(network, SKELETON, decoding="dark", flip=flip)
+    in_crop, sure = model(batch.images.permute(0, 2, 3, 1))
+    torch.testing.assert_close(transform_points(batch.to_file, in_crop), found, rtol=0, atol=0.02)
+    torch.testing.assert_close(sure, confidence, rtol=0, atol=1e-4)
 
 
 def test_the_mirror_image_is_put_right_again() -> None:
-    """A network whose mirror image is wrong: the mean has half of each, in the right place."""
+    """A network that sees nothing in the mirror image: the mean has half of each peak."""
     network = SeeingNetwork()
     spec = CropSpec(*SIZE, 1.3)
-    image, points = two_dots((150, 90), None, spec)
+    image, points = three_dots((150, 90), None, spec)
     view = maker(network).plain(batch_of(image, None, spec, points)[0])
-    order = torch.from_numpy(SKELETON.flip_order)
-    straight = predict_heatmaps(network, view.images, None)  # type: ignore[arg-type]
-    both = predict_heatmaps(network, view.images, order)  # type: ignore[arg-type]
+    order = maker(network).order(view.images.device)
+    straight = predict_heatmaps(network, view.images, None)
+    both = predict_heatmaps(network, view.images, order)
     torch.testing.assert_close(both, straight, rtol=0, atol=1e-4)
 
     class HalfBlind(SeeingNetwork):
-        def forward(self, images: Tensor) -> object:
+        def forward(self, images: Tensor) -> LocalizerOutput:
             output = super().forward(images)
             output.heatmaps[len(images) // 2 :] = 0
             return output
 
-    half = predict_heatmaps(HalfBlind(), view.images, order)  # type: ignore[arg-type]
+    half = predict_heatmaps(HalfBlind(), view.images, order)
     torch.testing.assert_close(half, straight / 2, rtol=0, atol=1e-4)
+    # Without the exchange of left and right each of them would have two half peaks.
+    wrong = predict_heatmaps(network, view.images, torch.arange(3))
+    assert (wrong - straight).abs().max() > 0.4
+
+
+def test_without_pairs_nothing_is_mirrored() -> None:
+    network = SeeingNetwork()
+    pairless = Skeleton(SKELETON.keypoints)
+    assert CropPoints(network, pairless, decoding="dark", flip=True).flip_order is None
+    assert CropPoints(network, SKELETON, decoding="dark", flip=False).flip_order is None
+    mirrored = CropPoints(network, SKELETON, decoding="dark", flip=True)
+    assert mirrored.flip_order is not None
+    assert mirrored.flip_order.tolist() == [1, 0, 2]
