@@ -36,6 +36,7 @@ from pointillist.errors import ConfigError, DataError, PointillistError
 from pointillist.files import write_json, write_text
 from pointillist.lightning_module import TrainingModule
 from pointillist.loading import CropStore, InOrder, MixedBatches, make_loader
+from pointillist.lock import FolderLock
 from pointillist.logs import make_loggers
 from pointillist.methods import Method, Setting, get_method
 from pointillist.models.localizer import create_localizer
@@ -116,10 +117,20 @@ def train(
         run = Run.create(out, config, parts.skeleton)
         parts.save(out / "split")
         write_text(out / _READY, "".join(f"{line}\n" for line in parts.problems))
-    if run.config.localize and not run.box_finder_weights.exists():
-        _localize(run, quiet)
-    # Read back, as another process and a resumed training do: all see the same numbers.
-    fit(run, TrainingData.open(out / "split"), *built, quiet=quiet)
+    # Two trainings that write to one run would spoil it; the processes of one training share it.
+    lock = None if _rank() else FolderLock(
+        out / "training.lock",
+        busy="another training is writing to this run",
+        do="Wait for it, or stop it.",
+    )  # fmt: skip
+    try:
+        if run.config.localize and not run.box_finder_weights.exists():
+            _localize(run, quiet)
+        # Read back, as another process and a resumed training do: all see the same numbers.
+        fit(run, TrainingData.open(out / "split"), *built, quiet=quiet)
+    finally:
+        if lock is not None:
+            lock.release()
     return run
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from pointillist.dataset import Dataset
 from pointillist.errors import DataError
+from pointillist.lock import FolderLock
 from pointillist.skeleton import Skeleton
 from pointillist.web.jobs import Rounds
-from pointillist.web.lock import FolderLock
 from pointillist.web.predictions import Predictions, confidence_of, error_of
 from pointillist.web.project import ANNOTATIONS, Project
 from pointillist.web.records import status_of
@@ -59,7 +59,11 @@ class Session:
         self._rows: dict[int, list[Any]] = {}
         self._rows_lock = threading.Lock()
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.lock = FolderLock(self.folder / LOCK)
+        self.lock = FolderLock(
+            self.folder / LOCK,
+            busy="this project is already open",
+            do="Use that page, or stop that server first.",
+        )
         try:
             self._open(images, keypoints)
         except BaseException:

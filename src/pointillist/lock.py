@@ -1,4 +1,4 @@
-"""One server per project: a lock that the operating system lets go of when its process ends."""
+"""One process per folder: a lock that the operating system lets go of when its process ends."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ class FolderLock:
 
     Args:
         path: the lock file; it stays behind, empty of meaning, once nobody holds it.
+        busy: what to say where another process holds it.
+        do: what can be done then.
 
     Raises:
         DataError: another process holds it; says which, and at which address it serves.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, busy: str, do: str) -> None:
         self._path = path
         self._file = path.open("a+b")
         try:
@@ -31,9 +33,9 @@ class FolderLock:
         except OSError:
             self._file.close()
             raise DataError(
-                f"this project is already open{_holder(path)}",
+                f"{busy}{_holder(path)}",
                 where=path.parent,
-                do="Use that page, or stop that server first.",
+                do=do,
             ) from None
         self.say("")
 
