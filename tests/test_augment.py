@@ -16,6 +16,7 @@ from pointillist.augment import (
     centre_view,
     random_color,
     random_perspective,
+    random_rectangles,
     random_transform,
 )
 from pointillist.batch import Batch, View
@@ -62,6 +63,7 @@ def assert_dot_is_at_the_point(view: View, row: int = 0) -> None:
     which = 1 if view.flipped[row] else 0  # a mirror image makes the left point a right one
     point = view.points[row, which]
     width, height = view.size
+    assert point.isfinite().all()
     # Otherwise part of the dot is cut off.
     assume(9 < point[0] < width - 9 and 9 < point[1] < height - 9)
     assert view.annotated[row].tolist() == [which == 0, which == 1, False]
@@ -239,6 +241,39 @@ def test_perspective_moves_corners_within_its_range() -> None:
     assert inward.max() <= distance + 1e-3
     assert inward.max() > 0.95 * distance
     assert inward.min() < -0.45 * distance
+
+
+def test_rectangles() -> None:
+    torch.manual_seed(0)
+    one = random_rectangles(300, (96, 64), 1.0, most=1)
+    assert one.shape == (300, 64, 96)
+    columns, rows = one.any(dim=1).sum(dim=1), one.any(dim=2).sum(dim=1)
+    # 8 to 30 % of each side, and filled.
+    assert 7 <= columns.min() <= 9
+    assert 27 <= columns.max() <= 29
+    assert 5 <= rows.min() <= 6
+    assert 17 <= rows.max() <= 20
+    assert torch.equal(one.sum(dim=(1, 2)), columns * rows)
+    assert not random_rectangles(50, (96, 64), 0.0).any()
+    share = random_rectangles(1000, (96, 64), 0.5, most=1).any(dim=(1, 2)).float().mean()
+    assert 0.45 < share < 0.55
+
+
+def test_erased_parts_are_blank_and_points_stay() -> None:
+    spec = CropSpec(96, 64, 1.5, CONTEXT)
+    batch, _ = dot_batch((150, 110), 70.0, 60.0, spec)
+    views = []
+    for erase in (0.0, 1.0):
+        torch.manual_seed(2)
+        views.append(maker((96, 64)).random(batch, ViewOptions(erase=erase)))
+    whole, erased = views
+    blank = (erased.images == 0).all(dim=1)
+    assert blank.float().mean() > 0.01
+    assert torch.equal(
+        erased.images.where(~blank[:, None], 0), whole.images.where(~blank[:, None], 0)
+    )
+    torch.testing.assert_close(erased.points, whole.points, equal_nan=True)
+    assert torch.equal(erased.annotated, whole.annotated)
 
 
 def test_a_skeleton_without_pairs_is_never_mirrored() -> None:
