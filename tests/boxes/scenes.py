@@ -1,4 +1,4 @@
-"""Scenes: several small built-in creatures in a large frame, with their points and boxes."""
+"""Scenes: small built-in creatures in a large frame, with their points and boxes."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from pointillist.dataset import Dataset, Image, Instance
 from pointillist.formats import save_dataset
 from pointillist.synthetic import SKELETON, draw_creature
 
-FRAME = (320, 240)
+#: Width and height of a scene, and of each of the pictures that are pasted into it.
+FRAME, SIDE = (192, 144), 48
 
 
-def draw_scene(seed: int, most: int = 2, side: int = 80) -> tuple[np.ndarray, list[Instance]]:
-    """(H, W, 3) uint8 and the creatures in it: one to ``most``, apart from each other."""
+def draw_scene(seed: int) -> tuple[np.ndarray, list[Instance]]:
+    """(H, W, 3) uint8 and the one or two creatures in it, apart from each other."""
     rng = np.random.default_rng(seed)
     width, height = FRAME
-    coarse = rng.integers(40, 200, (height // 20, width // 20, 3)).astype(np.float32)
+    coarse = rng.integers(80, 160, (height // 24, width // 24, 3)).astype(np.float32)
     scene = cv2.resize(coarse, FRAME, interpolation=cv2.INTER_CUBIC)
-    scene = np.clip(scene + rng.normal(0, 8, scene.shape), 0, 255).astype(np.uint8)
-    places = [(x, y) for x in range(0, width - side + 1, side) for y in range(0, height, side)]
-    chosen = rng.choice(len(places), int(rng.integers(1, most + 1)), replace=False)
+    scene = np.clip(scene + rng.normal(0, 5, scene.shape), 0, 255).astype(np.uint8)
     # A soft edge, so that the rim of the pasted picture is not what is learnt.
-    soft = np.zeros((side, side, 1), np.float32)
-    soft[8:-8, 8:-8] = 1
-    soft = cv2.GaussianBlur(soft, (0, 0), 4)[..., None]
+    soft = np.zeros((SIDE, SIDE), np.float32)
+    soft[5:-5, 5:-5] = 1
+    soft = cv2.GaussianBlur(soft, (0, 0), 2)[..., None]
+    places = [(x, y) for x in range(0, width, SIDE) for y in range(0, height, SIDE)]
     instances = []
-    for place in chosen:
-        picture, creature = draw_creature(int(rng.integers(2**31)), (side, side))
+    for place in rng.choice(len(places), int(rng.integers(1, 3)), replace=False):
+        picture, creature = draw_creature(int(rng.integers(2**31)), (SIDE, SIDE))
         x, y = places[place]
-        under = scene[y : y + side, x : x + side]
+        under = scene[y : y + SIDE, x : x + SIDE]
         under[:] = (soft * picture + (1 - soft) * under).astype(np.uint8)
         assert creature.box is not None
         instances.append(
@@ -51,7 +51,7 @@ def make_scenes(folder: Path, count: int, *, seed: int = 0, boxes: bool = True) 
     images = []
     for i in range(count):
         scene, instances = draw_scene(1000 * seed + i)
-        name = f"{i:03d}.jpg"
+        name = f"{i:03d}.png"
         cv2.imwrite(str(folder / name), cv2.cvtColor(scene, cv2.COLOR_RGB2BGR))
         if not boxes:
             instances = [replace(instance, box=None, area=None) for instance in instances]
