@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from pointillist.boxes.choosing import choose_boxes
-from pointillist.boxes.data import with_boxes
 from pointillist.dataset import Dataset, Image
 from pointillist.errors import DataError
 from pointillist.files import write_json
@@ -141,7 +140,7 @@ def suggest(
     """
     choose = get_strategy(strategy)
     run = run if isinstance(run, Run) else Run.open(run)
-    sources = find_sources(images, run.path / "split", frames=frames, seed=seed)
+    sources = find_sources(images, run, frames=frames, seed=seed)
     left_out, problems = dict(sources.left_out), list(sources.problems)
     observer = Observer(run, device)
     boxed = _with_found_boxes(run, sources.unlabeled, device=device, quiet=quiet, say=say)
@@ -151,7 +150,7 @@ def suggest(
         raise DataError(f"none of the images is of use: {reason}", where=boxed.root)
     if len(pool) < len(boxed):
         left_out["could not be read, or nothing was found in them"] = len(boxed) - len(pool)
-    labeled, known, lost = _look(observer, _labeled_crops(sources.labeled, run, seed), quiet)
+    labeled, known, lost = _look(observer, _some(sources.labeled, seed), quiet)
     repeats = Repeats(keys_of(pool) + keys_of(labeled), Observations.join([seen, known]))
     again = {int(i) for j in range(len(labeled)) for i in repeats.of(len(pool) + j)}
     fresh = [i for i in range(len(pool)) if i not in again]
@@ -187,18 +186,12 @@ def _with_found_boxes(
     return dataset.subset(image for image in images if image.boxes)
 
 
-def _labeled_crops(labeled: Dataset, run: Run, seed: int) -> Dataset:
-    """Labelled images to compare with, cropped as the candidates are."""
-    images = labeled.images
-    if len(images) > MOST_LABELED:
-        chosen = np.random.default_rng(seed).choice(len(images), MOST_LABELED, replace=False)
-        images = [images[i] for i in np.sort(chosen)]
-    if run.config.localize:
-        boxed = with_boxes(labeled.subset(images))
-        return boxed.subset(
-            replace(i, instances=[], boxes=[o.box for o in i.instances if o.box]) for i in boxed
-        )
-    return labeled.subset(image.without_labels() for image in images)
+def _some(labeled: Dataset, seed: int) -> Dataset:
+    """At most :data:`MOST_LABELED` images, by chance."""
+    if len(labeled) <= MOST_LABELED:
+        return labeled
+    chosen = np.random.default_rng(seed).choice(len(labeled), MOST_LABELED, replace=False)
+    return labeled.subset(labeled[i] for i in np.sort(chosen))
 
 
 def _look(

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from pointillist.boxes.data import with_boxes
 from pointillist.dataset import Dataset, Image
 from pointillist.errors import DataError, PointillistError
 from pointillist.inference import as_dataset
 from pointillist.media import is_video
+from pointillist.run import Run
 from pointillist.suggest.repeats import NEIGHBOURS, Key
 from pointillist.training_data import TrainingData
 
@@ -24,7 +26,8 @@ class Sources:
 
     Args:
         unlabeled: the candidates, without labels.
-        labeled: what a person has labelled: in the run's own split, or in what was given.
+        labeled: what a person has labelled, in the run's own split or in what was given; cropped
+            as the candidates are, without labels.
         left_out: reason -> number of images that are not candidates.
         problems: what could not be read, one line each.
     """
@@ -36,14 +39,18 @@ class Sources:
 
 
 def find_sources(
-    images: str | Path | Dataset | Sequence[str | Path], split: Path, *, frames: int, seed: int
+    images: str | Path | Dataset | Sequence[str | Path],
+    run: Run,
+    *,
+    frames: int,
+    seed: int,
 ) -> Sources:
     """Tells candidates from what is labelled.
 
     Args:
         images: a data set, folder, file or video, or a list of these. Videos that belong to a
             data set count too.
-        split: folder with the split that a run was trained on.
+        run: what it was trained and validated on is labelled.
         frames: of each video, so many varied frames are candidates.
         seed: of the choice of frames.
 
@@ -51,12 +58,13 @@ def find_sources(
         DataError: there is no unlabelled image, or a video that was named cannot be read.
     """
     given, problems = _open(images, frames, seed)
-    trained, notes = _trained_on(split)
+    trained, notes = _trained_on(run.path / "split")
     problems += notes
     labeled: dict[Key, Image] = {}
-    for part in (*trained, given.subset(given.labeled)):
-        images_of_part = [replace(i, path=str(part.file(i))) for i in part.labeled]
-        labeled.update(zip(keys_of(part), images_of_part, strict=True))
+    for part in (*trained, given):
+        part = part.subset(part.labeled)
+        bare = [_bare(image, part, run) for image in with_boxes(part)]
+        labeled.update(zip(keys_of(part), bare, strict=True))
     near = _near_labeled(labeled)
     left_out: dict[str, int] = defaultdict(int)
     pool: dict[Key, Image] = {}
@@ -114,6 +122,16 @@ def _frames_of(videos: Sequence[Path], frames: int, seed: int) -> Dataset:
     from pointillist.video_sampling import video_dataset  # PyAV is only needed for videos
 
     return video_dataset(videos, frames, seed=seed)
+
+
+def _bare(image: Image, part: Dataset, run: Run) -> Image:
+    """A labelled image without labels, with the boxes that a candidate would have."""
+    path = str(part.file(image))
+    if not run.config.localize:
+        return replace(image.without_labels(), path=path)
+    # Candidates get boxes around what is found; here they are around the labels.
+    boxes = [i.box for i in image.instances if i.box is not None and not i.crowd]
+    return replace(image, path=path, instances=[], boxes=boxes)
 
 
 def _trained_on(split: Path) -> tuple[list[Dataset], list[str]]:
