@@ -303,7 +303,9 @@ def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
 def _quieten(cv2: Any) -> None:
     """A broken file is reported once, by us; OpenCV's own lines would go to the terminal too."""
     if "OPENCV_LOG_LEVEL" not in os.environ:
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+        # OpenCV 4 has it in one place, OpenCV 5 in another.
+        where = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging
+        where.setLogLevel(0)
 
 
 def _why_unreadable(path: str | Path, error: Exception | None) -> str:
