@@ -204,6 +204,24 @@ def test_asked_to_end_saves_and_resumes(
     assert_same_training(train(out=tmp_path, resume=True), whole)
 
 
+def test_after_an_error_it_goes_on_from_the_last_checkpoint(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None
+) -> None:
+    """Without validation, where checkpoints are saved in the midst of a step's end."""
+
+    def fail() -> None:
+        raise RuntimeError("out of memory")
+
+    config = tiny_config(*STOPPABLE)
+    whole = train(data, tmp_path / "whole", config=config)
+    with monkeypatch.context() as patch:
+        patch.setattr(Supervised, "forward", at_step(13, fail))
+        with pytest.raises(RuntimeError, match="out of memory"):
+            train(data, tmp_path / "run", config=config)
+    assert checkpoint(Run.open(tmp_path / "run"))["global_step"] == 8
+    assert_same_training(train(out=tmp_path / "run", resume=True), whole)
+
+
 def test_a_second_interrupt_stops_at_once(
     data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
