@@ -1,8 +1,10 @@
-"""Where a training's figures go: metrics.csv and TensorBoard."""
+"""Where a training's figures go (metrics.csv and TensorBoard), and what nobody needs to read."""
 
 from __future__ import annotations
 
 import csv
+import logging
+import warnings
 from pathlib import Path
 
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
@@ -31,3 +33,20 @@ def _continue_table(logger: CSVLogger, file: Path, start: int) -> None:
         rows = [row for row in csv.DictReader(table) if int(row["step"]) < start]
     logger.experiment.metrics.extend(rows)
     logger.save()
+
+
+def silence_lightning() -> None:
+    """Lightning's advice is for people who write training loops."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for text in (
+        ".*does not have many workers.*",
+        ".*you're resuming from a checkpoint that ended before.*",
+        ".*Checkpoint directory .* exists and is not empty.*",
+        ".*Experiment logs directory .* exists.*",
+        ".*was not found in the CSVLogger.*",
+        ".*module\\(s\\) in eval mode at the start of training.*",
+        ".*LeafSpec.*is deprecated.*",
+        ".*is smaller than the logging interval.*",
+        ".*but have no `val_dataloader`.*",
+    ):
+        warnings.filterwarnings("ignore", text)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import signal
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +35,7 @@ from pointillist.files import write_json, write_text
 from pointillist.lightning_module import TrainingModule
 from pointillist.loading import CropStore, InOrder, MixedBatches, make_loader
 from pointillist.lock import FolderLock
-from pointillist.logs import make_loggers
+from pointillist.logs import make_loggers, silence_lightning
 from pointillist.methods import Method, Setting, get_method
 from pointillist.models.localizer import create_localizer
 from pointillist.precision import resolve_precision
@@ -141,7 +139,6 @@ def _localize(run: Run, quiet: bool) -> None:
         return
     from pointillist.boxes.preparation import prepare_boxes
 
-    _silence()
     left_out = (run.path / _READY).read_text(encoding="utf-8").splitlines()
     data = replace(TrainingData.open(run.path / "split"), problems=left_out)
     try:
@@ -272,7 +269,7 @@ def _trainer(
     run: Run, network: torch.nn.Module, start: int, *, validated: bool, quiet: bool
 ) -> L.Trainer:
     options = run.config.training
-    _silence()
+    silence_lightning()
     callbacks: list[Callback] = [] if quiet else [TrainingProgress()]
     folder = run.path / "checkpoints"
     if validated:
@@ -319,7 +316,7 @@ def _check_machine(options: TrainingOptions, network: torch.nn.Module) -> None:
     Raises:
         ConfigError: it does not, with its reason.
     """
-    _silence()
+    silence_lightning()
     try:
         L.Trainer(**_machine(options, network), logger=False, enable_checkpointing=False)
     except (MisconfigurationException, RuntimeError, ValueError) as error:
@@ -333,23 +330,6 @@ def _check_machine(options: TrainingOptions, network: torch.nn.Module) -> None:
 def default_preset() -> str:
     """``gpu`` where there is a GPU, else ``cpu``."""
     return "gpu" if torch.cuda.is_available() else "cpu"
-
-
-def _silence() -> None:
-    """Lightning's advice is for people who write training loops."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    for text in (
-        ".*does not have many workers.*",
-        ".*you're resuming from a checkpoint that ended before.*",
-        ".*Checkpoint directory .* exists and is not empty.*",
-        ".*Experiment logs directory .* exists.*",
-        ".*was not found in the CSVLogger.*",
-        ".*module\\(s\\) in eval mode at the start of training.*",
-        ".*LeafSpec.*is deprecated.*",
-        ".*is smaller than the logging interval.*",
-        ".*but have no `val_dataloader`.*",
-    ):
-        warnings.filterwarnings("ignore", text)
 
 
 @contextlib.contextmanager

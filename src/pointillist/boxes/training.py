@@ -21,6 +21,7 @@ from pointillist.ema import WeightAverage
 from pointillist.errors import DataError
 from pointillist.loading import CropStore, MixedBatches, make_loader
 from pointillist.models.box_finder import BoxFinder, create_box_finder
+from pointillist.logs import silence_lightning
 from pointillist.precision import resolve_precision
 from pointillist.progress import counted
 from pointillist.skeleton import Skeleton
@@ -135,6 +136,7 @@ def train_box_finder(
     batches = MixedBatches(
         store.labeled, (options.images_per_step, 0), options.max_steps, training.seed
     )
+    silence_lightning()
     trainer = L.Trainer(
         max_steps=options.max_steps,
         accelerator=training.accelerator,
