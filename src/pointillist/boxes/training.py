@@ -20,8 +20,8 @@ from pointillist.dataset import Dataset
 from pointillist.ema import WeightAverage
 from pointillist.errors import DataError
 from pointillist.loading import CropStore, MixedBatches, make_loader
-from pointillist.models.box_finder import BoxFinder, create_box_finder
 from pointillist.logs import silence_lightning
+from pointillist.models.box_finder import BoxFinder, create_box_finder
 from pointillist.precision import resolve_precision
 from pointillist.progress import counted
 from pointillist.skeleton import Skeleton
