@@ -1,0 +1,85 @@
+"""Puts the figures of benchmarks/results/speed into docs/benchmarks.md.
+
+python docs/make_speed_tables.py
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pointillist.benchmark.tables import markdown
+from pointillist.files import read_json, write_text
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "benchmarks.md"
+RESULTS = ROOT / "benchmarks" / "results"
+BEGIN, END = "<!-- speed -->", "<!-- end of speed -->"
+
+
+def verdict(value: float, target: float, *, least: bool = True) -> str:
+    """Whether a target was met, in words that cannot be overlooked."""
+    met = value >= target if least else value <= target
+    return f"{'at least' if least else 'at most'} {target:g}: {'met' if met else '**missed**'}"
+
+
+def plain_loop(result: dict[str, Any]) -> str:
+    """Ours against a plain loop."""
+    targets = result["targets"]
+    rows = [["", "pointillist, images/s", "plain loop, images/s", "ratio", "target"]]
+    for name, rates in result["images_per_second"].items():
+        ratio = result["ratios"][name]
+        target = verdict(ratio, targets[name]) if name in targets else "none"
+        row = [name.replace("_", " "), f"{rates['pointillist']:,.0f}", f"{rates['plain']:,.0f}"]
+        rows.append([*row, f"{ratio:.2f}", target])
+    step = result["images_per_second"]["training_step"]
+    waiting = step["share_waiting_for_data"]
+    memory = result["peak_memory_mib"]
+    kind = f"{result['backbone']}, {result['size']} px, batches of {result['batch']}"
+    where = result["machine"]["gpu"] or f"{result['machine']['cores']} CPU cores"
+    return (
+        f"{kind}, {where}:\n\n{markdown(rows)}\n\n"
+        f"A training step waits for data {100 * waiting:.1f} % of its time "
+        f"({verdict(100 * waiting, 100 * targets['share_waiting_for_data'], least=False)}). "
+        "The plain step is given its images for nothing; with its own loading it makes "
+        f"{step['plain_with_loading']:.0f} images/s. Peak memory of a process that trains: "
+        f"{memory['pointillist']:,.0f} MiB, plain {memory['plain']:,.0f} MiB."
+    )
+
+
+def representation(result: dict[str, Any]) -> str:
+    """The two forms of GMP(F * h)."""
+    rows = [["form of GMP(F * h)", "seconds", "MiB beyond the inputs"]]
+    for name, form in result["forms"].items():
+        rows.append([name, f"{form['seconds']:.2f}", f"{form['peak_mib']:,.0f}"])
+    return (
+        f"Semantic representations of {result['images']} images, {result['keypoints']} keypoints, "
+        f"{result['channels']} channels at {result['side']} x {result['side']}, forward and "
+        f"backward:\n\n{markdown(rows)}\n\n"
+        f"{result['times_faster']:.1f} times faster "
+        f"({verdict(result['times_faster'], 1)}) with {result['times_less_memory']:.0f} times less "
+        f"memory ({verdict(result['times_less_memory'], 3)})."
+    )
+
+
+def text() -> str:
+    """Every speed result there is."""
+    folder = RESULTS / "speed"
+    parts = []
+    for file in sorted(folder.glob("*.json")):
+        result = read_json(file)
+        if "ratios" in result and "images_per_second" in result:
+            parts.append(plain_loop(result))
+        elif "forms" in result:
+            parts.append(representation(result))
+    return "\n\n".join(parts)
+
+
+def page(before: str) -> str:
+    """The page with the figures between its marks."""
+    start, rest = before.split(BEGIN, 1)
+    return f"{start}{BEGIN}\n{text()}\n{END}{rest.split(END, 1)[1]}"
+
+
+if __name__ == "__main__":
+    write_text(PAGE, page(PAGE.read_text(encoding="utf-8")))
