@@ -128,7 +128,9 @@ def main() -> None:
         **{key: around[key] for key in ("commit", "versions", "machine")},
     }
     write_json(
-        Path(__file__).parent / "results" / "speed" / f"representation-{kind}.json", result, indent=1
+        Path(__file__).parent / "results" / "speed" / f"representation-{kind}.json",
+        result,
+        indent=1,
     )
     print(json.dumps(result, indent=1))
 

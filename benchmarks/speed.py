@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from plain import PlainDataset, predict_batch, train_step
 from torch.utils.data import DataLoader
 
+from plain import PlainDataset, predict_batch, train_step
 from pointillist.augment import ViewMaker
 from pointillist.backend import TorchBackend
 from pointillist.config import Config, make_config

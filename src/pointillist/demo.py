@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,5 +109,7 @@ def run_demo(
 def _data(folder: Path, seed: int, say: Callable[[str], None]) -> Dataset:
     if (folder / "annotations.json").exists():
         return open_dataset(folder / "annotations.json", "coco")
+    # Without annotations it is what an interrupted drawing left behind, and of no use.
+    shutil.rmtree(folder, ignore_errors=True)
     say(f"drawing {sum(PARTS.values())} creatures")
     return make_dataset(folder, sum(PARTS.values()), seed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -12,19 +12,19 @@ from pointillist.cli.printing import print_table
 
 def benchmark(
     protocol: Annotated[str, typer.Argument(help="Name of a protocol, or a YAML file.")],
-    methods: Annotated[Optional[str], typer.Option(help="Rows, e.g. supervised; all.")] = None,
+    methods: Annotated[str | None, typer.Option(help="Rows, e.g. supervised; all.")] = None,
     fractions: Annotated[
-        Optional[str], typer.Option(help="Percent of labels, e.g. 5,10; the protocol's.")
+        str | None, typer.Option(help="Percent of labels, e.g. 5,10; the protocol's.")
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 3,
-    steps: Annotated[Optional[int], typer.Option(help="Optimiser steps of each.")] = None,
-    minutes: Annotated[Optional[float], typer.Option(help="Wall time of each.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps of each.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Wall time of each.")] = None,
     results: Annotated[Path, typer.Option(help="Folder for the results.")] = Path(
         "benchmarks/results"
     ),
     runs: Annotated[Path, typer.Option(help="Folder for the trainings.")] = Path("runs/benchmark"),
     render: Annotated[
-        Optional[list[Path]],
+        list[Path] | None,
         typer.Option("--render", help="Markdown file to put the table into; may be repeated."),
     ] = None,
     table_only: Annotated[

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -11,10 +11,10 @@ from pointillist.cli.printing import notes, print_json, print_table
 
 Data = Annotated[Path, typer.Argument(help="Data set: a file or folder in any known layout.")]
 FormatName = Annotated[
-    Optional[str], typer.Option("--format", help="Read it as this layout; else it is found out.")
+    str | None, typer.Option("--format", help="Read it as this layout; else it is found out.")
 ]
 Images = Annotated[
-    Optional[Path],
+    Path | None,
     typer.Option("--images", help="Files that have moved are looked for by name below this."),
 ]
 
@@ -62,15 +62,15 @@ def split(
     data: Data,
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder to write.")],
     range: Annotated[
-        Optional[list[str]],
+        list[str] | None,
         typer.Option("--range", help="By position, e.g. train=0:7500; may be repeated."),
     ] = None,
     groups: Annotated[
-        Optional[list[str]],
+        list[str] | None,
         typer.Option("--groups", help="By group, e.g. train=1-30 or val=clip_01,clip_02."),
     ] = None,
     labeled: Annotated[
-        Optional[str],
+        str | None,
         typer.Option("--labeled", help="How many training images keep their labels: 5% or 375."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Chooses which.")] = 0,

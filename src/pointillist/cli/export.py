@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -20,7 +20,7 @@ def export(
     run: Annotated[Path, typer.Argument(help="Folder of a training.")],
     format: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.onnx,
     out: Annotated[
-        Optional[Path],
+        Path | None,
         typer.Option("-o", "--out", help="File to write; else export/model... in the run."),
     ] = None,
     int8: Annotated[
@@ -36,7 +36,7 @@ def export(
         bool, typer.Option("--flip/--no-flip", help="Average over the mirror image, inside.")
     ] = True,
     data: Annotated[
-        Optional[Path],
+        Path | None,
         typer.Option(help="Images to check and calibrate with, in place of the run's own."),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,

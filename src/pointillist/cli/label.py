@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -11,20 +11,20 @@ import typer
 def label(
     project: Annotated[Path, typer.Argument(help="The project's folder; a new one is made.")],
     images: Annotated[
-        Optional[Path],
+        Path | None,
         typer.Option(help="Folder of images or videos, or a data set, to take into the project."),
     ] = None,
     keypoints: Annotated[
-        Optional[str],
+        str | None,
         typer.Option(help="Names for a new project, e.g. nose,left_ear,right_ear; else it asks."),
     ] = None,
     run: Annotated[
-        Optional[Path], typer.Option(help="A training whose predictions are to be reviewed.")
+        Path | None, typer.Option(help="A training whose predictions are to be reviewed.")
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes a free one.")] = 0,
     token: Annotated[
-        Optional[str], typer.Option(help="What a browser must show; elsewhere one is made.")
+        str | None, typer.Option(help="What a browser must show; elsewhere one is made.")
     ] = None,
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")

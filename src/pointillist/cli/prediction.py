@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -14,7 +14,7 @@ RunFolder = Annotated[Path, typer.Argument(help="Folder of a training, or an exp
 Flip = Annotated[bool, typer.Option("--flip/--no-flip", help="Average over the mirror image.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, ...")]
 Localize = Annotated[
-    Optional[bool],
+    bool | None,
     typer.Option(
         "--localize/--no-localize",
         help="Find the objects first. Without either: where the data has no boxes and the run "
@@ -22,11 +22,11 @@ Localize = Annotated[
     ),
 ]
 Boxes = Annotated[
-    Optional[Path],
+    Path | None,
     typer.Option("--boxes", help="A detector's boxes: COCO results JSON with bbox and score."),
 ]
 BoxScore = Annotated[
-    Optional[float], typer.Option("--box-score", help="Drop boxes that are less certain.")
+    float | None, typer.Option("--box-score", help="Drop boxes that are less certain.")
 ]
 
 
@@ -35,10 +35,10 @@ def evaluate(
     data: Annotated[Path, typer.Argument(help="Annotated data set.")],
     json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     plots: Annotated[
-        Optional[Path], typer.Option("--plots", help="Folder for plots and an HTML report.")
+        Path | None, typer.Option("--plots", help="Folder for plots and an HTML report.")
     ] = None,
     alpha: Annotated[
-        Optional[list[float]], typer.Option("--alpha", help="PCK threshold; may be repeated.")
+        list[float] | None, typer.Option("--alpha", help="PCK threshold; may be repeated.")
     ] = None,
     normalizer: Annotated[
         str, typer.Option(help="What PCK measures by: bbox, torso, image, or pixels (a number).")
@@ -91,7 +91,7 @@ def predict(
         ),
     ],
     overlay: Annotated[
-        Optional[Path],
+        Path | None,
         typer.Option(
             "--overlay", help="Folder for images with the points drawn; of a video the video file."
         ),

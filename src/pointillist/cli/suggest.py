@@ -83,9 +83,10 @@ def budget(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
 ) -> None:
     """What more labels would bring: a learning curve from short trainings on fewer."""
-    from pointillist.budget import describe, learning_curve
+    from pointillist.budget import budget as measure
+    from pointillist.learning_curve import describe
 
-    curve = learning_curve(
+    curve = measure(
         run,
         steps=steps,
         max_minutes=max_minutes,

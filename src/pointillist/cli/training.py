@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -12,43 +12,43 @@ from pointillist.cli.printing import notes
 
 def train(
     data: Annotated[
-        Optional[Path],
+        Path | None,
         typer.Argument(help="Data set, or a folder that split wrote. Not needed to resume."),
     ] = None,
     out: Annotated[Path, typer.Option("-o", "--out", help="The run's folder.")] = Path("runs/run"),
     unlabeled: Annotated[
-        Optional[list[Path]],
+        list[Path] | None,
         typer.Option(
             "--unlabeled", help="More images without labels: folder, file, video or data set."
         ),
     ] = None,
     val: Annotated[
-        Optional[Path],
+        Path | None,
         typer.Option(help="Validate on this; else on a share of the labelled images."),
     ] = None,
-    method: Annotated[Optional[str], typer.Option(help="Training method.")] = None,
-    preset: Annotated[Optional[str], typer.Option(help="cpu, gpu or paper.")] = None,
+    method: Annotated[str | None, typer.Option(help="Training method.")] = None,
+    preset: Annotated[str | None, typer.Option(help="cpu, gpu or paper.")] = None,
     weights: Annotated[
-        Optional[Path], typer.Option(help="Backbone weights from a local file.")
+        Path | None, typer.Option(help="Backbone weights from a local file.")
     ] = None,
-    config: Annotated[Optional[Path], typer.Option(help="Options from a YAML file.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Options from a YAML file.")] = None,
     set: Annotated[
-        Optional[list[str]],
+        list[str] | None,
         typer.Option("--set", help="Any option, e.g. --set training.learning_rate=1e-4."),
     ] = None,
     flip_pairs: Annotated[
-        Optional[list[str]],
+        list[str] | None,
         typer.Option("--flip-pair", help="LEFT,RIGHT: two points that a mirror exchanges."),
     ] = None,
     localize: Annotated[
         bool,
         typer.Option("--localize", help="Also learn to find the objects in whole images."),
     ] = False,
-    max_steps: Annotated[Optional[int], typer.Option(help="Optimiser steps.")] = None,
-    max_minutes: Annotated[Optional[float], typer.Option(help="Wall time.")] = None,
-    devices: Annotated[Optional[int], typer.Option(help="GPUs or processes a machine.")] = None,
-    nodes: Annotated[Optional[int], typer.Option(help="Machines.")] = None,
-    seed: Annotated[Optional[int], typer.Option(help="Of everything random.")] = None,
+    max_steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
+    max_minutes: Annotated[float | None, typer.Option(help="Wall time.")] = None,
+    devices: Annotated[int | None, typer.Option(help="GPUs or processes a machine.")] = None,
+    nodes: Annotated[int | None, typer.Option(help="Machines.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the run in --out, same split.")
     ] = False,
