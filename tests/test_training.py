@@ -108,6 +108,7 @@ def test_what_a_run_leaves_on_disk(trained: tuple[Run, list[float]], val: Datase
         "split/labeled.json",
         "split/val.json",
         "tensorboard/hparams.yaml",
+        "training.lock",
     }
     assert Run.open(run.path).config == run.config
     result = run.metrics
