@@ -9,6 +9,7 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 
 from pointillist.augment import ViewMaker
@@ -128,7 +129,7 @@ class TrainingModule(L.LightningModule):
         """
         state = torch.tensor([self.minutes, float(self.stop_wanted)])
         if self.trainer.world_size > 1:
-            state = self.trainer.strategy.reduce(state.to(self.device), reduce_op="max")  # type: ignore[assignment]
+            state = self.trainer.strategy.reduce(state.to(self.device), reduce_op="max")
         self._clock, wanted = state.tolist()
         done = self.share_done >= 1
         self.interrupted = bool(wanted) and not done
@@ -137,7 +138,7 @@ class TrainingModule(L.LightningModule):
             self.trainer.limit_val_batches = 0
         return done or self.interrupted
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         optimizer = make_optimizer(self.method, self.options)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate_factor)
         return {
@@ -156,7 +157,7 @@ class TrainingModule(L.LightningModule):
             self.best_network, self.views, batch, decoding=decoding, flip=False
         )
         truth = transform_points(batch.to_file, batch.points)
-        lengths = torch.from_numpy(self.lengths).to(batch.file_size)[batch.index]
+        lengths = torch.from_numpy(self.lengths).float().to(batch.index.device)[batch.index]
         # A single annotated point has no extent: then the file's longest side.
         lengths = torch.where(lengths > 0, lengths, batch.file_size.amax(dim=1))
         self._validated.append(
@@ -171,8 +172,8 @@ class TrainingModule(L.LightningModule):
         count = annotated.sum()
         right = count * pck(truth, predicted, annotated > 0, lengths, 0.1)
         # Over all processes: the mean of their means would weigh their points differently.
-        totals = torch.tensor([right, count], device=self.device)
-        totals = self.trainer.strategy.reduce(totals, reduce_op="sum")  # type: ignore[assignment]
+        totals = torch.tensor([right, count], dtype=torch.float32, device=self.device)
+        totals = self.trainer.strategy.reduce(totals, reduce_op="sum")
         self.log("val/pck@0.1", totals[0] / totals[1], prog_bar=True, sync_dist=True)
 
     # -- checkpoints ---------------------------------------------------------------------------

@@ -175,7 +175,7 @@ def _to_crop(points: np.ndarray, to_file: np.ndarray) -> np.ndarray:
 class Shuffled:
     """An endless shuffled list of positions; any stretch of it can be asked for directly."""
 
-    def __init__(self, positions: Sequence[int], seed: int, stream: int) -> None:
+    def __init__(self, positions: Sequence[int] | np.ndarray, seed: int, stream: int) -> None:
         self.positions = np.asarray(positions, dtype=np.int64)
         self.seed, self.stream = seed, stream
 

@@ -20,8 +20,8 @@ def make_loggers(folder: Path, start: int) -> list[Logger]:
     table = CSVLogger(folder, name="", version="")
     if start:
         _continue_table(table, folder / "metrics.csv", start)
-    options = {"purge_step": start} if start else {}
-    return [table, TensorBoardLogger(folder, name="tensorboard", version="", **options)]
+    board = TensorBoardLogger(folder, name="tensorboard", version="", purge_step=start or None)
+    return [table, board]
 
 
 @rank_zero_only

@@ -72,7 +72,7 @@ class TrainingData:
             name: open_dataset(file, "coco") if file.exists() else labeled.subset([])
             for name, file in files.items()
         }
-        return cls(labeled, **rest)
+        return cls(labeled, rest["unlabeled"], rest["val"])
 
 
 def gather(
