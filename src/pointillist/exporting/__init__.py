@@ -105,7 +105,7 @@ def export(
         opset = write_onnx(model, spec.size, plain, dynamic_batch=dynamic_batch)
         description = _describe(run, model, format, dynamic_batch, opset)
         exact = ExportedModel(_converted(plain, format), description, run.skeleton)
-        say(f"comparing it with PyTorch on {len(checked)} crops of {reference.name}")
+        say(f"comparing it with PyTorch on {len(checked)} crops")
         description.equality = _compared(model, exact, checked)
         final = exact
         if precision != "float32":

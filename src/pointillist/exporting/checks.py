@@ -58,12 +58,11 @@ def compare(model: CropPoints, backend: Backend, crops: np.ndarray) -> Equality:
         backend: what computes the exported file.
         crops: (N, H, W, 3) uint8.
     """
-    points, confidence, size = [0.0], [0.0], 0
+    largest = []
     for start in range(0, len(crops), _BATCH):
         part = crops[start : start + _BATCH]
         wanted = [value.numpy() for value in model(torch.from_numpy(part))]
-        found = backend(part)
-        points.append(float(np.abs(found[0] - wanted[0]).max()))
-        confidence.append(float(np.abs(found[1] - wanted[1]).max()))
-        size += wanted[1].size
-    return Equality(len(crops), size, max(points), max(confidence))
+        largest.append([np.abs(a - b).max() for a, b in zip(backend(part), wanted, strict=True)])
+    # NumPy's maximum, unlike Python's, is NaN where one value is.
+    points, confidence = (float(value) for value in np.max(largest, axis=0))
+    return Equality(len(crops), len(crops) * len(backend.skeleton), points, confidence)

@@ -24,7 +24,7 @@ class Reference:
     """Images for an export.
 
     Args:
-        name: what they are, in words.
+        name: of the annotated images, in words.
         truth: annotated images, to score with.
         checked: crops to compare points on.
         calibration: crops to learn the range of activations from.
@@ -39,8 +39,9 @@ class Reference:
 def find_reference(run: Run, data: str | Path | Dataset | None) -> Reference:
     """The images of a run's split, or of ``data`` where that is given.
 
-    Validation images are compared and scored on, labelled ones where there are none; unlabelled
-    ones are calibrated on, unless the network needs boxes and they have none.
+    Points are compared on validation and labelled images, scores are made on validation images
+    (labelled ones where there are none), and unlabelled ones are calibrated on, unless the network
+    needs boxes and they have none.
 
     Raises:
         DataError: nothing is there.
@@ -55,7 +56,7 @@ def find_reference(run: Run, data: str | Path | Dataset | None) -> Reference:
         unlabeled, labeled = parts.unlabeled, parts.labeled
         name = "validation images" if parts.val.images else "labelled images of the training"
         truth = parts.val if parts.val.images else labeled
-        checked = labeled_samples(truth)
+        checked = labeled_samples(parts.val) + labeled_samples(labeled)
     free = unlabeled_samples(unlabeled)
     if needs_boxes(run):
         free = [sample for sample in free if sample.box is not None]
