@@ -68,3 +68,9 @@ def test_files_stay_short() -> None:
         if file.suffix in {".py", ".js", ".css", ".html"}:
             lines = len(file.read_text(encoding="utf-8").splitlines())
             assert lines <= 400, f"{file.relative_to(ROOT)} has {lines} lines"
+
+
+def test_test_modules_have_names_of_their_own() -> None:
+    """Two of one name cannot be collected in one go."""
+    names = [file.name for file in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(set(names)) == sorted(names)
