@@ -11,7 +11,7 @@ import pytest
 from pointillist.boxes.suppression import ScoredBox
 from pointillist.crops import CropSpec
 from pointillist.errors import ConfigError, DataError
-from pointillist.inference import Predictor
+from pointillist.inference import Predictor, as_dataset
 from pointillist.samples import Crop
 from pointillist.skeleton import Skeleton
 from pointillist.video import VideoReader
@@ -165,6 +165,11 @@ def test_a_broken_network_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="0 bytes"):
         predict_video(Predictor(Counter()), empty, out / "out.csv")
     assert list(out.iterdir()) == []
+
+
+def test_a_video_given_as_a_data_set_gets_directions() -> None:
+    with pytest.raises(DataError, match=r"clip\.mp4: a video is no data set.*predict_video"):
+        as_dataset("clip.mp4")
 
 
 def test_which_video_goes_where(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from pointillist.decoding import decoded_batches
 from pointillist.errors import DataError
 from pointillist.exported import Model, open_model
 from pointillist.formats import open_dataset
+from pointillist.media import is_video
 from pointillist.progress import counted
 from pointillist.run import Run
 from pointillist.samples import Crop, Sample, all_samples
@@ -163,6 +164,12 @@ def as_dataset(images: str | Path | Dataset | Sequence[str | Path]) -> Dataset:
     if isinstance(images, Dataset):
         return images
     if isinstance(images, (str, Path)):
+        if is_video(images):
+            raise DataError(
+                "a video is no data set",
+                where=images,
+                do="Predict it with pointillist.video_prediction.predict_video.",
+            )
         return open_dataset(images)
     paths = [Path(path) for path in images]
     if len(paths) == 1:
