@@ -68,8 +68,15 @@ class CropPoints(nn.Module):
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         """Points (B, K, 2) in crop pixels and confidence (B, K) of (B, H, W, 3) uint8 RGB crops."""
+        return self.decode(self.heatmaps(crops))
+
+    def heatmaps(self, crops: Tensor) -> Tensor:
+        """Heatmaps (B, K, H/s, W/s) of (B, H, W, 3) uint8 RGB crops."""
         # The last dimension becomes the second one in name only: the layout is channels_last.
         images = crops.permute(0, 3, 1, 2).float() * self.scale + self.offset
-        heatmaps = predict_heatmaps(self.network, images, self.flip_order)
+        return predict_heatmaps(self.network, images, self.flip_order)
+
+    def decode(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
+        """Points (B, K, 2) in crop pixels and confidence (B, K) of heatmaps."""
         points, confidence = decode(heatmaps, self.decoding)
         return points * self.network.stride, confidence

@@ -164,7 +164,7 @@ def test_a_file_that_differs_is_not_kept(
     for file in exported("onnx").path.parent.iterdir():
         shutil.copy(file, tmp_path / file.name)
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
-    far = Equality(crops=2, points=32, largest=0.5, confidence=0.0)
+    far = Equality(crops=2, points=32, undecided=0, largest=0.5, confidence=0.0)
     monkeypatch.setattr(exporting, "write_onnx", lambda *_, **__: 18)
     monkeypatch.setattr(exporting, "compare", lambda *_: far)
     monkeypatch.setattr("pointillist.exported.ExportedModel.backend", lambda self: None)

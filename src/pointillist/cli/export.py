@@ -59,9 +59,12 @@ def export(
         say=lambda line: None if quiet else notes([line]),
     )
     about = model.description
+    equality = about.equality
+    undecided = equality["undecided_points"]
     typer.echo(
-        f"float32 differs from PyTorch by {about.equality['largest_difference_px']:.1e} pixels at "
-        f"most, on {about.equality['crops']} crops"
+        f"float32 differs from PyTorch by {equality['largest_difference_px']:.1e} pixels at most, "
+        f"on {equality['crops']} crops"
+        + (f" ({undecided} points left out that rounding alone moves further)" if undecided else "")
     )
     if about.pck is not None:
         typer.echo(_scores(about.pck, about.precision))

@@ -14,6 +14,9 @@ from pointillist.points import CropPoints
 #: Largest difference of a float32 file, in input pixels.
 TOLERANCE = 1e-3
 
+#: What rounding in float32 changes heatmaps by, as a share of the highest value of a crop.
+_ROUNDING = 1e-6
+
 _BATCH = 8
 
 
@@ -24,12 +27,15 @@ class Equality:
     Args:
         crops: how many were compared.
         points: how many points.
+        undecided: how many of them PyTorch does not know to the tolerance either; they are not
+            in the following figures.
         largest: largest difference of a coordinate in input pixels.
         confidence: largest difference of a confidence.
     """
 
     crops: int
     points: int
+    undecided: int
     largest: float
     confidence: float
 
@@ -43,6 +49,7 @@ class Equality:
         return {
             "crops": self.crops,
             "points": self.points,
+            "undecided_points": self.undecided,
             "largest_difference_px": self.largest,
             "largest_difference_of_confidence": self.confidence,
             "tolerance": TOLERANCE,
@@ -58,11 +65,36 @@ def compare(model: CropPoints, backend: Backend, crops: np.ndarray) -> Equality:
         backend: what computes the exported file.
         crops: (N, H, W, 3) uint8.
     """
+    undecided = 0
     largest = []
     for start in range(0, len(crops), _BATCH):
         part = crops[start : start + _BATCH]
-        wanted = [value.numpy() for value in model(torch.from_numpy(part))]
-        largest.append([np.abs(a - b).max() for a, b in zip(backend(part), wanted, strict=True)])
+        heatmaps = model.heatmaps(torch.from_numpy(part))
+        points, confidence = (value.numpy() for value in model.decode(heatmaps))
+        found = backend(part)
+        apart = np.abs(found[0] - points).max(axis=-1)
+        if (apart > TOLERANCE).any():
+            loose = (apart > TOLERANCE) & _undecided(model, heatmaps)
+            undecided += int(loose.sum())
+            apart[loose] = 0
+        largest.append([apart.max(), np.abs(found[1] - confidence).max()])
     # NumPy's maximum, unlike Python's, is NaN where one value is.
-    points, confidence = (float(value) for value in np.max(largest, axis=0))
-    return Equality(len(crops), len(crops) * len(backend.skeleton), points, confidence)
+    px, share = (float(value) for value in np.max(largest, axis=0))
+    return Equality(len(crops), len(crops) * len(backend.skeleton), undecided, px, share)
+
+
+def _undecided(model: CropPoints, heatmaps: torch.Tensor) -> np.ndarray:
+    """(B, K) bool: points that move too far when their heatmaps change by what rounding changes.
+
+    Those of a second peak of the same height, or of a plateau: of such a point float32 does not
+    tell where it is, whoever computes it.
+    """
+    random = torch.Generator().manual_seed(0)
+    size = _ROUNDING * heatmaps.abs().amax(dim=(1, 2, 3), keepdim=True)
+    points, _ = model.decode(heatmaps)
+    far = torch.zeros(points.shape[:2], dtype=torch.bool)
+    for _ in range(16):
+        noise = torch.randn(heatmaps.shape, generator=random)
+        moved, _ = model.decode(heatmaps + size * noise)
+        far |= (moved - points).abs().amax(dim=-1) > TOLERANCE
+    return far.numpy()
