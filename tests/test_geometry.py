@@ -180,15 +180,6 @@ def test_16_bit_maps_are_warped_with_exact_positions() -> None:
     assert torch.equal(warped, exact)
 
 
-def test_scale_of_is_the_linear_magnification() -> None:
-    transform = geometry.compose(
-        geometry.mirror(10, torch.tensor([True])),
-        geometry.rotation(one(1.0)),
-        geometry.scaling(one(3.0), one(3.0)),
-    )
-    torch.testing.assert_close(geometry.scale_of(transform), one(3.0))
-
-
 def _results() -> dict[str, torch.Tensor]:
     angle = torch.tensor([0.3, -2.0])
     points = torch.tensor([[[203.7, 11.3]], [[1.2, 190.9]]])

@@ -140,8 +140,15 @@ class Image:
         return any(instance.labeled for instance in self.instances)
 
     def without_labels(self) -> Image:
-        """The same image with nothing annotated; boxes stay unless they came from the points."""
-        boxes = [i.box for i in self.instances if i.box is not None and not i.box_from_points]
+        """The same image with nothing annotated.
+
+        Boxes of single objects stay unless they came from the points.
+        """
+        boxes = [
+            i.box
+            for i in self.instances
+            if i.box is not None and not (i.box_from_points or i.crowd)
+        ]
         return replace(self, instances=[], boxes=[*self.boxes, *boxes])
 
 

@@ -190,12 +190,6 @@ def valid_mask(transform: Tensor, source_size: Size, size: Size) -> Tensor:
     return inside(source_grid(transform, size), float(source_size[0]), float(source_size[1]))
 
 
-def scale_of(transform: Tensor) -> Tensor:
-    """(B,) linear magnification of affine transforms: the root of the determinant's size."""
-    determinant = torch.det(transform[:, :2, :2].float())
-    return determinant.abs().sqrt()
-
-
 def degrees(angle: float) -> float:
     """Degrees to radians."""
     return angle * math.pi / 180.0

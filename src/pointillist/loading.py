@@ -71,6 +71,14 @@ class CropStore(TorchDataset[Batch]):
         return len(self.samples)
 
     @property
+    def where(self) -> str:
+        """Where the crops are kept and how large they are, in words."""
+        kept = {"memory": "kept in memory", "disk": "kept on disk"}.get(self.cache)
+        if kept is None:
+            return f"decoded each time (they would take {self.cache_gib:.2f} GiB)"
+        return f"{kept} ({self.cache_gib:.2f} GiB)"
+
+    @property
     def filled(self) -> bool:
         """Whether every crop has been decoded already."""
         return self._pixels is not None

@@ -1,9 +1,16 @@
-"""Progress bars for counted work."""
+"""What a long command says while it runs: lines, and bars for counted work."""
 
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator
+
+
+def tell(text: str, quiet: bool) -> None:
+    """What is worth knowing while something runs: on standard error, unless ``quiet``."""
+    if not quiet:
+        print(text, file=sys.stderr)
 
 
 @contextlib.contextmanager

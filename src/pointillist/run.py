@@ -6,6 +6,7 @@
     skeleton.json       the points
     split/              labeled.json, unlabeled.json, val.json
     environment.json    versions, machine, commit
+    weights.txt         what of a weights file did and did not load
     problems.txt        files that were left out, with the reason
     metrics.csv         losses and validation over the steps
     tensorboard/        the same for TensorBoard

@@ -39,7 +39,7 @@ from pointillist.logs import make_loggers, silence_lightning
 from pointillist.methods import Method, Setting, get_method
 from pointillist.models.localizer import create_localizer
 from pointillist.precision import resolve_precision
-from pointillist.progress import counted
+from pointillist.progress import counted, tell
 from pointillist.run import Run
 from pointillist.samples import Sample, labeled_samples, unlabeled_samples
 from pointillist.skeleton import Skeleton
@@ -114,6 +114,10 @@ def train(
         _check_machine(config.training, built[0].model)
         run = Run.create(out, config, parts.skeleton)
         parts.save(out / "split")
+        report = built[0].model.backbone.weights_report
+        if report is not None:
+            write_text(out / "weights.txt", f"{report.summary()}\n")
+            tell(report.summary(), quiet)
         write_text(out / _READY, "".join(f"{line}\n" for line in parts.problems))
     # Two trainings that write to one run would spoil it; the processes of one training share it.
     lock = None if _rank() else FolderLock(
@@ -187,6 +191,7 @@ def fit(
     for kind, name in ((store, "decoding"), (val_store, "decoding validation")):
         with counted(name, len(kind), quiet) as progress:
             kind.fill(max(options.workers, 1), progress)
+    tell(f"{len(store):,} crops, {store.where}", quiet)
     module = TrainingModule(method, run.config, views, _lengths(val_store))
     trainer = _trainer(run, method.model, start, validated=len(val_store) > 0, quiet=quiet)
     part = {"rank": trainer.global_rank, "world": trainer.world_size}
@@ -225,7 +230,8 @@ def _build(config: Config, skeleton: Skeleton) -> tuple[Method, ViewMaker]:
     kind = get_method(config.method)
     options = validate(kind.Options, config.method_options, where="method_options")
     size = (config.input.width, config.input.height)
-    model = create_localizer(config.model, len(skeleton))
+    # The layout that convolutions want, on CPUs with bf16 and on GPUs with tensor cores.
+    model = create_localizer(config.model, len(skeleton)).to(memory_format=torch.channels_last)
     model.check_size(*size)
     views = ViewMaker(size, skeleton, model.mean, model.std)
     setting = Setting(

@@ -32,6 +32,7 @@ def test_the_folder_holds_page_plots_and_scores(tmp_path):
         "index.html",
         "metrics.json",
         *(f"plot-{number}.png" for number in range(1, 5)),
+        "predictions.jpg",
     ]
     assert json.loads((out / "metrics.json").read_text(encoding="utf-8")) == scores
     text = (out / "index.html").read_text(encoding="utf-8")

@@ -9,9 +9,12 @@ from typing import Any
 from pointillist.dataset import Dataset
 from pointillist.files import whole_file, write_json, write_text
 from pointillist.report.html import Picture, page, photograph
-from pointillist.report.pictures import examples
+from pointillist.report.pictures import contact_sheet, examples
 from pointillist.report.plots import metric_figures, png
 from pointillist.samples import read_pixels
+
+#: Pictures side by side in ``predictions.jpg``.
+_COLUMNS = 4
 
 
 def write_report(
@@ -24,7 +27,7 @@ def write_report(
     intro: str = "",
     config: Mapping[str, Any] | None = None,
 ) -> list[str]:
-    """Writes ``index.html``, ``metrics.json`` and a PNG file for every plot.
+    """Writes ``index.html``, ``metrics.json``, ``predictions.jpg`` and a PNG file for every plot.
 
     Args:
         folder: to write to.
@@ -43,12 +46,17 @@ def write_report(
     # Only where predictions had to be matched to instances can there be one too many.
     paired = "extra_instances" not in metrics
     shown, problems = examples(truth, predicted, read=read_pixels, paired=paired)
+    photographs = [photograph(example.image, example.caption) for example in shown]
+    if shown:
+        sheet = contact_sheet([example.image for example in shown], _COLUMNS)
+        with whole_file(folder / "predictions.jpg") as file:
+            file.write_bytes(photograph(sheet, "").data)
     text = page(
         title,
         intro=intro,
         metrics=metrics,
         plots=plots,
-        pictures=[photograph(example.image, example.caption) for example in shown],
+        pictures=photographs,
         config=config,
     )
     write_json(folder / "metrics.json", metrics, indent=1)
