@@ -4,7 +4,8 @@
 
 A pattern that moves is written as a video and predicted with the network of the ``cpu`` preset at
 random, without and with an overlay, each in a process of its own. What counts is how much the
-peak of the resident memory grows after the first quarter of the video. The result goes to ``benchmarks/results/speed/video_memory.json``.
+peak of the resident memory grows after the first quarter of the video. The result goes to
+``benchmarks/results/speed/video_memory.json``.
 """
 
 from __future__ import annotations
