@@ -92,9 +92,7 @@ def test_few_labels_make_no_curve(run: Run, tmp_path: Path) -> None:
     data = TrainingData.open(run.path / "split")
     few = replace(data, labeled=data.labeled.subset(data.labeled[:13]))
     few.save(tmp_path / "run" / "split")
-    with pytest.raises(
-        DataError, match=r"13 labelled images are too few for a learning curve\. 16"
-    ):
+    with pytest.raises(DataError, match=r"13 labelled images are too few"):
         budget(tmp_path / "run")
 
 
