@@ -62,6 +62,20 @@ def representation(result: dict[str, Any]) -> str:
     )
 
 
+def video_memory(result: dict[str, Any]) -> str:
+    """What a long video takes."""
+    rows = [["prediction on a video", "frames", "frames/s", "peak MiB", "growth, MiB"]]
+    for name, run in result["runs"].items():
+        figures = (run["frames_per_second"], run["peak_mib"], run["growth_mib"])
+        rows.append([name, f"{run['frames']:,}", *(f"{figure:,.0f}" for figure in figures)])
+    most = max(run["growth_mib"] for run in result["runs"].values())
+    return (
+        f"Memory along a video ({result['video']}); growth is that of the peak after the first "
+        f"quarter:\n\n{markdown(rows)}\n\nThe growth in MiB is to be "
+        f"{verdict(most, result['bound_mib'], least=False)}."
+    )
+
+
 def text() -> str:
     """Every speed result there is."""
     folder = RESULTS / "speed"
@@ -72,6 +86,8 @@ def text() -> str:
             parts.append(plain_loop(result))
         elif "forms" in result:
             parts.append(representation(result))
+        elif "bound_mib" in result:
+            parts.append(video_memory(result))
     return "\n\n".join(parts)
 
 
