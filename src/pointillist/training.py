@@ -19,6 +19,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
+from pointillist.allocation import keep_freed_memory
 from pointillist.augment import ViewMaker
 from pointillist.callbacks import (
     MONITOR,
@@ -184,6 +185,7 @@ def fit(
         DataError: there is nothing to train on, or a file cannot be read.
         TrainingInterrupted: Ctrl-C or a signal to end; the run can be resumed.
     """
+    keep_freed_memory()
     options = run.config.training
     resumed = run.last_checkpoint if run.last_checkpoint.exists() else None
     start = _step_of(resumed)

@@ -171,3 +171,43 @@ def test_other_numbers_of_channels() -> None:
     assert shapes(grey(torch.zeros(1, 1, 32, 32)))[0] == (1, 64, 8, 8)
     four = create_backbone("resnet18", in_channels=4)
     assert four.mean == (0.485, 0.456, 0.406, 0.485)
+
+
+def test_frozen_layers_neither_learn_nor_gather_statistics():
+    backbone = create_backbone("resnet18")
+    backbone.freeze(4)
+    backbone.train()
+    before = {name: value.clone() for name, value in backbone.state_dict().items()}
+    total = torch.stack([f.sum() for f in backbone(torch.randn(2, 3, 64, 64))]).sum()
+    total.backward()
+    learning = {name for name, p in backbone.named_parameters() if p.requires_grad}
+    assert not any(name.startswith(("model.model.conv1", "model.model.bn1", "model.model.layer1"))
+                   for name in learning)  # fmt: skip
+    assert "model.model.layer2.0.conv1.weight" in learning
+    after = backbone.state_dict()
+    assert torch.equal(before["model.model.layer1.0.bn1.running_mean"],
+                       after["model.model.layer1.0.bn1.running_mean"])  # fmt: skip
+    assert not torch.equal(before["model.model.layer2.0.bn1.running_mean"],
+                           after["model.model.layer2.0.bn1.running_mean"])  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "learns", "stays"),
+    [
+        ("efficientnet_b0", "blocks.2.", "blocks.1."),
+        ("convnext_tiny", "stages.1.", "stages.0."),
+        ("hrnet_w32", "stage2.", "layer1."),
+    ],
+)
+def test_freezing_ends_where_the_stride_does(name, learns, stays):
+    backbone = create_backbone(name)
+    backbone.freeze(4)
+    learning = {n for n, p in backbone.named_parameters() if p.requires_grad}
+    every = {n for n, _ in backbone.named_parameters()}
+    assert {n for n in every if stays in n}.isdisjoint(learning)
+    assert {n for n in every if learns in n} <= learning
+
+
+def test_a_stride_that_the_network_has_not_is_named():
+    with pytest.raises(ConfigError, match="resnet18 cannot be frozen up to stride 5"):
+        create_backbone("resnet18").freeze(5)

@@ -74,6 +74,9 @@ class SemanticConsistency(Method):
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """The four losses on labelled and unlabelled crops."""
         options = self.options
+        weight = ramped(self.progress, options.burn_in, options.ramp)
+        if not weight:
+            return self._supervised_only(batch)
         view = self.setting.views.random(batch, self.setting.view_options)
         transform = self._transform(view)
         moved = geometry.warp(view.images, transform, view.size)
@@ -83,10 +86,6 @@ class SemanticConsistency(Method):
         target = self.targets(view)
         labeled = batch.labeled[:, None] & view.annotated
         losses = {"supervised": options.supervised * self.supervised(first, target, labeled)}
-        weight = ramped(self.progress, options.burn_in, options.ramp)
-        if not weight:
-            return losses
-
         on_map = geometry.at_stride(transform, self.model.stride)
         used, used_moved = first, second
         if options.true_heatmaps:
@@ -113,6 +112,14 @@ class SemanticConsistency(Method):
                 losses["semantic"] = weight * options.semantic * self.semantic(logits, both)
         self.figures = self._figures(batch, first)
         return losses
+
+    def _supervised_only(self, batch: Batch) -> dict[str, Tensor]:
+        """Before the other losses begin: one pass of the labelled crops."""
+        view = self.setting.views.random(batch.select(batch.labeled), self.setting.view_options)
+        error = self.supervised(
+            self.model(view.images).heatmaps, self.targets(view), view.annotated
+        )
+        return {"supervised": self.options.supervised * error}
 
     def _forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         output = self.model(images)

@@ -34,6 +34,7 @@ class Backbone(nn.Module):
         fixed_size: (width, height) where the network takes only one size, else None.
         mean, std: what images (values 0 to 1) are normalised with, one for each input channel.
         weights_report: what a local weights file gave, None where there was none.
+        stages: stride -> name of the module in ``model`` that ends the layers of that stride.
     """
 
     strides: tuple[int, ...]
@@ -55,6 +56,8 @@ class Backbone(nn.Module):
         self.std = tuple(std)
         self.fixed_size = fixed_size
         self.weights_report: WeightsReport | None = None
+        self.stages: dict[int, str] = {}
+        self._frozen: list[nn.Module] = []
 
     @property
     def size_multiple(self) -> int:
@@ -62,6 +65,35 @@ class Backbone(nn.Module):
 
     def forward(self, images: Tensor) -> list[Tensor]:
         raise NotImplementedError
+
+    def freeze(self, stride: int) -> None:
+        """Keeps the layers up to those of ``stride`` as they are, batch norm's figures too.
+
+        Raises:
+            ConfigError: the network has no feature of that stride.
+        """
+        if stride not in self.stages:
+            known = ", ".join(str(s) for s in sorted(self.stages)) or "none"
+            raise ConfigError(
+                f"{self.name} cannot be frozen up to stride {stride}: its stages end at {known}"
+            )
+        module = self.model
+        for part in self.stages[stride].split("."):
+            for name, child in module.named_children():
+                if name == part:
+                    break
+                self._frozen.append(child)
+            module = module.get_submodule(part)
+        self._frozen.append(module)
+        for frozen in self._frozen:
+            frozen.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> Backbone:
+        """As ever, but frozen layers stay in evaluation mode."""
+        super().train(mode)
+        for frozen in self._frozen:
+            frozen.eval()
+        return self
 
     def probe(self, width: int, height: int) -> None:
         """Finds ``strides`` and ``channels`` by a dry run on one blank image of this size.
@@ -122,6 +154,10 @@ class TimmBackbone(Backbone):
         fixed = config.get("fixed_input_size", False) and not size_options
         mean, std = normalisation(config if pretrained else {}, in_channels)
         super().__init__(model, name, mean=mean, std=std, fixed_size=native if fixed else None)
+        # The getter keeps timm's model, with timm's names, in `model`.
+        self.stages = {
+            int(info["reduction"]): f"model.{info['module']}" for info in outline.feature_info
+        }
         multiple = math.lcm(4, *(strides[index] for index in indices))
         side = multiple * math.ceil(64 / multiple)
         self.probe(*(native if fixed else (side, side)))

@@ -41,6 +41,7 @@ class HRNetBackbone(Backbone):
         # a gradient, as distributed training wants it.
         last = model.stage4[-1]
         last.fuse_layers = last.fuse_layers[:1]
+        self.stages = {4: "layer1"}  # beyond it the branches of all strides exchange features
         self.probe(2 * _COARSEST, 2 * _COARSEST)
 
     @property

@@ -135,4 +135,6 @@ def create_localizer(options: ModelOptions, keypoints: int) -> Localizer:
         weights=options.weights,
         max_stride=options.max_stride,
     )
+    if options.frozen_stride:
+        backbone.freeze(options.frozen_stride)
     return Localizer(backbone, keypoints, width=options.width)

@@ -39,6 +39,14 @@ class ModelOptions(BaseModel):
         "the layers beyond it are not built. HRNets always use all of theirs, up to 32",
     )
 
+    frozen_stride: int = Field(
+        default=0,
+        ge=0,
+        description="the backbone's layers up to its feature of this stride stay as they are, "
+        "batch norm's statistics too: fewer labels are learnt by heart, and a step is faster; "
+        "0: all layers learn",
+    )
+
     @model_validator(mode="after")
     def _one_source_of_weights(self) -> ModelOptions:
         if self.pretrained and self.weights is not None:
