@@ -105,9 +105,16 @@ def _methods() -> Iterator[str]:
     for name, method in METHODS.items():
         yield f"### `method: {name}`\n"
         yield _fields(method.Options, "method_options.")
+        for part, field in method.Options.model_fields.items():
+            kind = field.annotation
+            if inspect.isclass(kind) and issubclass(kind, BaseModel):
+                default = field.get_default(call_default_factory=True)
+                yield f"`method_options.{part}`: {field.description}\n"
+                yield _fields(kind, f"method_options.{part}.", default)
 
 
-def _fields(model: type[BaseModel], place: str) -> str:
+def _fields(model: type[BaseModel], place: str, values: BaseModel | None = None) -> str:
+    """A table of options; their defaults are those of ``values``, if given."""
     rows = []
     for name, field in model.model_fields.items():
         kind = field.annotation
@@ -116,6 +123,8 @@ def _fields(model: type[BaseModel], place: str) -> str:
         if not field.description:
             raise SystemExit(f"{model.__name__}.{name} has no description")
         default = field.get_default(call_default_factory=True)
+        if values is not None:
+            default = getattr(values, name)
         shown = "" if default is None else f"`{_yaml(default)}`"
         rows.append([f"`{place}{name}`", _range(field), shown, _cell(field.description)])
     return _table(["option", "values", "default", "meaning"], rows)

@@ -6,6 +6,7 @@ from pointillist.errors import ConfigError, did_you_mean
 from pointillist.methods.base import Method, MethodOptions, Setting
 from pointillist.methods.equivariant_landmarks import EquivariantLandmarks
 from pointillist.methods.generative import Generative
+from pointillist.methods.mean_teacher import MeanTeacher
 from pointillist.methods.pseudo_labels import PseudoLabels
 from pointillist.methods.semantic_consistency import SemanticConsistency
 from pointillist.methods.supervised import Supervised
@@ -18,6 +19,7 @@ METHODS: dict[str, type[Method]] = {
         EquivariantLandmarks,
         Generative,
         SemanticConsistency,
+        MeanTeacher,
     )
 }
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 from torch import Tensor, nn
 
 from pointillist.augment import ViewMaker, ViewOptions
@@ -21,6 +21,21 @@ class MethodOptions(BaseModel):
     """Options of a method; every method has its own subclass."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, values: Any) -> Any:
+        """A group of options of which some are given keeps its own defaults for the others."""
+        if not isinstance(values, dict):
+            return values
+        values = dict(values)
+        for name, given in values.items():
+            field = cls.model_fields.get(name)
+            if field is not None and isinstance(given, dict):
+                default = field.get_default(call_default_factory=True)
+                if isinstance(default, BaseModel):
+                    values[name] = default.model_dump() | given
+        return values
 
 
 @dataclass(frozen=True)
