@@ -140,3 +140,11 @@ def test_soft_argmax() -> None:
     found.sum().backward()
     assert maps.grad is not None
     assert maps.grad.isfinite().all()
+
+
+def test_no_value_is_so_small_that_a_cpu_computes_slowly_with_it():
+    heatmaps = encode(torch.tensor([[[3.0, 3.0]]]), (64, 64), 1.5)
+    smallest = torch.finfo(torch.float32).tiny
+    assert not ((heatmaps > 0) & (heatmaps < smallest)).any()
+    # Ten pixels off along one axis: exp(-100 / 4.5) is still there.
+    assert encode(torch.tensor([[[3.5, 3.5]]]), (64, 64), 1.5)[0, 0, 3, 11] > 0
