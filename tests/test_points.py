@@ -12,7 +12,7 @@ from pointillist.augment import ViewMaker
 from pointillist.crops import CropSpec
 from pointillist.geometry import transform_points
 from pointillist.models.heads import LocalizerOutput
-from pointillist.points import CropPoints, predict_heatmaps, predict_points
+from pointillist.points import CropPoints, points_in_file, predict_heatmaps
 from pointillist.skeleton import Skeleton
 from seeing import SeeingNetwork, three_dots
 
@@ -35,7 +35,12 @@ def test_points_are_in_the_files_pixels(
     spec = CropSpec(*SIZE, 1.3)
     image, points = three_dots(file, box, spec)
     batch, to_crop = batch_of(image, box, spec, points)
-    found, confidence = predict_points(network, maker(network), batch, decoding="dark", flip=flip)
+    view = maker(network).plain(batch)
+    order = maker(network).order(view.images.device) if flip else None
+    heatmaps = predict_heatmaps(network, view.images, order)
+    found, confidence = points_in_file(
+        batch, view, heatmaps, stride=network.stride, decoding="dark"
+    )
     error = (found[0].numpy() - points) * np.diag(to_crop)[:2]  # in pixels of the view
     assert np.abs(error).max() < 0.3
     assert (confidence > 0.8).all()

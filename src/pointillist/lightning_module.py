@@ -19,8 +19,9 @@ from pointillist.ema import WeightAverage
 from pointillist.geometry import transform_points
 from pointillist.methods import Method
 from pointillist.metrics import pck
+from pointillist.models.heads import LocalizerOutput
 from pointillist.models.localizer import Localizer
-from pointillist.points import predict_points
+from pointillist.points import points_in_file
 
 
 class TrainingModule(L.LightningModule):
@@ -152,9 +153,20 @@ class TrainingModule(L.LightningModule):
     # -- validation ----------------------------------------------------------------------------
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        decoding = self.config.input.decoding
-        predicted, _ = predict_points(
-            self.best_network, self.views, batch, decoding=decoding, flip=False
+        network, view = self.best_network, self.views.plain(batch)
+        output: LocalizerOutput = network(view.images)
+        predicted, _ = points_in_file(
+            batch,
+            view,
+            output.heatmaps.float(),
+            stride=network.stride,
+            decoding=self.config.input.decoding,
+        )
+        figures = self.method.validation_figures(output, view.annotated)
+        self.log_dict(
+            {f"val/{name}": value for name, value in figures.items()},
+            batch_size=len(batch),
+            sync_dist=True,
         )
         truth = transform_points(batch.to_file, batch.points)
         lengths = torch.from_numpy(self.lengths).float().to(batch.index.device)[batch.index]

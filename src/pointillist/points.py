@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from pointillist.augment import ViewMaker
-from pointillist.batch import Batch
+from pointillist.batch import Batch, View
 from pointillist.geometry import inverse, transform_points
 from pointillist.heatmaps import Decoding, decode
 from pointillist.models.localizer import Localizer
@@ -26,15 +25,12 @@ def predict_heatmaps(network: Localizer, images: Tensor, flip_order: Tensor | No
     return 0.5 * (straight + mirrored.flip(-1)[:, flip_order])
 
 
-def predict_points(
-    network: Localizer, views: ViewMaker, batch: Batch, *, decoding: Decoding, flip: bool
+def points_in_file(
+    batch: Batch, view: View, heatmaps: Tensor, *, stride: int, decoding: Decoding
 ) -> tuple[Tensor, Tensor]:
-    """Points (B, K, 2) in the file's pixels and confidence (B, K)."""
-    view = views.plain(batch)
-    order = views.order(view.images.device) if flip else None
-    heatmaps = predict_heatmaps(network, view.images, order)
+    """Points (B, K, 2) in the file's pixels and confidence (B, K), from a view's heatmaps."""
     points, confidence = decode(heatmaps, decoding)
-    in_crop = transform_points(inverse(view.transform), points * network.stride)
+    in_crop = transform_points(inverse(view.transform), points * stride)
     return transform_points(batch.to_file, in_crop), confidence
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from pointillist.augment import ViewMaker, ViewOptions
 from pointillist.batch import Batch, View
 from pointillist.heatmaps import encode
+from pointillist.models.heads import LocalizerOutput
 from pointillist.models.localizer import Localizer
 from pointillist.skeleton import Skeleton
 
@@ -89,6 +90,18 @@ class Method(nn.Module, ABC):
     @abstractmethod
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Named losses, already weighted: their sum is minimised."""
+
+    def validation_figures(self, output: LocalizerOutput, annotated: Tensor) -> dict[str, Tensor]:
+        """What is logged of validation beside the score, as a mean over its batches.
+
+        Args:
+            output: of plain crops, by the network that is kept.
+            annotated: (B, K).
+
+        Returns:
+            always the same names: processes that validate together wait for each other's.
+        """
+        return {}
 
     @property
     def predictor(self) -> Localizer:

@@ -18,7 +18,9 @@ from pointillist.losses import (
     TransformationInvarianceLoss,
 )
 from pointillist.methods.base import Method, MethodOptions, Setting, ramped
+from pointillist.metrics.clusters import silhouette
 from pointillist.models.classifier import KeypointClassifier
+from pointillist.models.heads import LocalizerOutput
 from pointillist.models.localizer import Localizer
 from pointillist.models.representation import represent
 
@@ -112,6 +114,17 @@ class SemanticConsistency(Method):
                 losses["semantic"] = weight * options.semantic * self.semantic(logits, both)
         self.figures = self._figures(batch, first)
         return losses
+
+    def validation_figures(self, output: LocalizerOutput, annotated: Tensor) -> dict[str, Tensor]:
+        """How often the classifier recognises a keypoint, and how well keypoints cluster."""
+        z = represent(self.project(output.features).float(), output.heatmaps.float())
+        keypoint = torch.arange(z.shape[1], device=z.device).expand(len(z), -1)
+        right = (self.classifier(z).argmax(dim=2) == keypoint)[annotated]
+        clusters = silhouette(z[annotated].cpu().numpy(), keypoint[annotated].cpu().numpy())
+        return {
+            "pseudo_accuracy": right.float().sum() / max(len(right), 1),
+            "silhouette": torch.tensor(clusters, device=z.device),
+        }
 
     def _supervised_only(self, batch: Batch) -> dict[str, Tensor]:
         """Before the other losses begin: one pass of the labelled crops."""
