@@ -35,6 +35,9 @@ def test_recognised_keypoints_are_counted() -> None:
         method.classifier.layer.bias[3] = 0.1  # what nothing is taken for
     annotated = torch.ones(2, count, dtype=torch.bool)
     annotated[1, 2] = False
+    # Of a batch every fourth is looked at.
+    heatmaps, features = heatmaps.repeat_interleave(4, 0), features.repeat_interleave(4, 0)
+    annotated = annotated.repeat_interleave(4, 0)
     figures = method.validation_figures(LocalizerOutput(heatmaps, features), annotated)
     assert figures["pseudo_accuracy"].item() == pytest.approx((2 * count - 2) / (2 * count - 1))
     # Keypoints from 3 on are the same in both images and sqrt(2) from all others: 1 each. 2 has
