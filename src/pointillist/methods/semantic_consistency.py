@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -31,6 +31,23 @@ _AFFINE = ViewOptions(rotation=30, scale=0.2, shift=0.05, flip=0, color=0, gray=
 class SemanticConsistencyOptions(MethodOptions):
     """Options of semantic consistency; a weight of 0 switches a loss off."""
 
+    #: Section 4.2; ``strength`` is that of the authors' other code.
+    published: ClassVar[dict[str, Any]] = {
+        "supervised": 1000.0,
+        "semantic": 0.5,
+        "equivariance": 100.0,
+        "invariance": 100.0,
+        "channels": 64,
+        "transform": "perspective",
+        "strength": 0.15,
+        "moved": None,
+        "stop_gradient": False,
+        "true_heatmaps": True,
+        "valid_only": False,
+        "burn_in": 0.0,
+        "ramp": 0.0,
+    }
+
     supervised: float = Field(1000.0, ge=0, description="lambda_1")
     semantic: float = Field(0.5, ge=0, description="lambda_2, of the semantic consistency")
     equivariance: float = Field(100.0, ge=0, description="lambda_3")
@@ -41,6 +58,14 @@ class SemanticConsistencyOptions(MethodOptions):
     )
     strength: float = Field(
         0.15, gt=0, lt=0.5, description="of the perspective: d as a share of the shorter side"
+    )
+    moved: ViewOptions | None = Field(
+        None,
+        description="in place of the transform: another random view, with colours and blank "
+        "rectangles of its own, of the first one",
+    )
+    stop_gradient: bool = Field(
+        False, description="only the moved copy learns from the equivariance and the invariance"
     )
     true_heatmaps: bool = Field(
         True, description="labelled crops use ground-truth heatmaps in the unsupervised losses"
@@ -80,10 +105,12 @@ class SemanticConsistency(Method):
         if not weight:
             return self._supervised_only(batch)
         view = self.setting.views.random(batch, self.setting.view_options)
-        transform = self._transform(view)
-        moved = geometry.warp(view.images, transform, view.size)
-        heatmaps, features = self._forward(torch.cat([view.images, moved]))
+        images, transform, mirrored = self._moved(batch, view)
+        heatmaps, features = self._forward(torch.cat([view.images, images]))
         (first, second), (features, moved_features) = heatmaps.chunk(2), features.chunk(2)
+        # The i-th heatmap of a mirror image is the other side's point.
+        order = self.setting.views.order(images.device)
+        second = torch.where(mirrored[:, None, None, None], second[:, order], second)
 
         target = self.targets(view)
         labeled = batch.labeled[:, None] & view.annotated
@@ -97,16 +124,18 @@ class SemanticConsistency(Method):
             used_moved = torch.where(known, geometry.warp(target, on_map, size), second)
         if options.equivariance:
             valid = self._valid(batch, view, transform) if options.valid_only else None
-            error = self.equivariance(second, used, on_map, valid)
+            still = used.detach() if options.stop_gradient else used
+            error = self.equivariance(second, still, on_map, valid)
             losses["equivariance"] = weight * options.equivariance * error
         if options.semantic or options.invariance:
             z, z_moved = represent(features, used), represent(moved_features, used_moved)
+            still = z.detach() if options.stop_gradient else z
             # A labelled crop's points that are hidden from the annotator say nothing; an
             # unlabelled crop's all count, as in the paper.
             counts = torch.where(batch.labeled[:, None], view.annotated, True)
             if options.invariance:
                 losses["invariance"] = (
-                    weight * options.invariance * self.invariance(z, z_moved, counts)
+                    weight * options.invariance * self.invariance(still, z_moved, counts)
                 )
             if options.semantic:
                 logits = self.classifier(torch.cat([z, z_moved]))
@@ -140,12 +169,19 @@ class SemanticConsistency(Method):
         output = self.model(images)
         return output.heatmaps, self.project(output.features).float()
 
-    def _transform(self, view: View) -> Tensor:
-        """g (B, 3, 3), from the view onto itself."""
-        count, device = len(view.images), view.images.device
+    def _moved(self, batch: Batch, view: View) -> tuple[Tensor, Tensor, Tensor]:
+        """The view moved: its images, g (B, 3, 3) from view to view, (B,) where mirrored."""
+        views, count, device = self.setting.views, len(batch), view.images.device
+        if self.options.moved is not None:
+            moved = views.random(batch, self.options.moved, after=view)
+            transform = geometry.compose(moved.transform, geometry.inverse(view.transform))
+            return moved.images, transform, moved.flipped ^ view.flipped
         if self.options.transform == "perspective":
-            return random_perspective(count, view.size, self.options.strength, device)
-        return random_transform(count, view.size, _AFFINE, device)[0]
+            transform = random_perspective(count, view.size, self.options.strength, device)
+        else:
+            transform = random_transform(count, view.size, _AFFINE, device)[0]
+        images = geometry.warp(view.images, transform, view.size)
+        return images, transform, torch.zeros_like(view.flipped)
 
     def _valid(self, batch: Batch, view: View, transform: Tensor) -> Tensor:
         """Pixels of the moved map (B, H, W) that lay in the view and show the file."""
