@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from torch import Tensor, nn
 
 from pointillist.augment import ViewMaker, ViewOptions
@@ -22,6 +22,27 @@ class MethodOptions(BaseModel):
     """Options of a method; every method has its own subclass."""
 
     model_config = ConfigDict(extra="forbid")
+
+    #: The published setting, as far as it is published: what ``faithful`` stands for.
+    published: ClassVar[dict[str, Any]] = {}
+
+    faithful: bool = Field(
+        False, description="the published setting; options that are given still have their say"
+    )
+
+    @field_validator("faithful")
+    @classmethod
+    def _is_published(cls, faithful: bool) -> bool:
+        if faithful and not cls.published:
+            raise ValueError("no published setting of this method is known here")
+        return faithful
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_published(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("faithful"):
+            return {**cls.published, **values}
+        return values
 
     @model_validator(mode="before")
     @classmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field
 from torch import Tensor
@@ -21,6 +21,14 @@ from pointillist.models.localizer import Localizer
 
 class GenerativeOptions(MethodOptions):
     """Options of conditional image generation."""
+
+    #: VGG-19 is the example of Jakab et al.; the weight of the loss is not stated.
+    published: ClassVar[dict[str, Any]] = {
+        "supervised": 1000.0,
+        "perceptual_backbone": "vgg19",
+        "burn_in": 0.0,
+        "ramp": 0.0,
+    }
 
     supervised: float = Field(1000.0, ge=0, description="weight of the squared error on labels")
     generation: float = Field(1.0, ge=0, description="weight of the perceptual loss")

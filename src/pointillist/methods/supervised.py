@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field
 from torch import Tensor
@@ -15,6 +15,8 @@ from pointillist.models.localizer import Localizer
 
 class SupervisedOptions(MethodOptions):
     """Options of supervised training."""
+
+    published: ClassVar[dict[str, Any]] = {"weight": 1000.0}
 
     weight: float = Field(
         1000.0, gt=0,
