@@ -45,5 +45,5 @@ def test_a_method_without_a_published_setting_says_so() -> None:
     class Options(MethodOptions):
         pass
 
-    with pytest.raises(ConfigError, match="'faithful' is True.*no published setting"):
+    with pytest.raises(ConfigError, match=r"'faithful' is True.*no published setting"):
         validate(Options, {"faithful": True}, where="method_options")

@@ -48,21 +48,6 @@ class SemanticConsistencyOptions(MethodOptions):
         "ramp": 0.0,
     }
 
-    #: Section 4.2; ``strength`` is that of the authors' other code.
-    published: ClassVar[dict[str, Any]] = {
-        "supervised": 1000.0,
-        "semantic": 0.5,
-        "equivariance": 100.0,
-        "invariance": 100.0,
-        "channels": 64,
-        "transform": "perspective",
-        "strength": 0.15,
-        "true_heatmaps": True,
-        "valid_only": False,
-        "burn_in": 0.0,
-        "ramp": 0.0,
-    }
-
     supervised: float = Field(1000.0, ge=0, description="lambda_1")
     semantic: float = Field(0.5, ge=0, description="lambda_2, of the semantic consistency")
     equivariance: float = Field(100.0, ge=0, description="lambda_3")
