@@ -24,6 +24,9 @@ from pointillist.models.heads import LocalizerOutput
 from pointillist.models.localizer import Localizer
 from pointillist.models.representation import represent
 
+#: Heatmaps (B, K, H, W) and projected features (B, C, H, W).
+_Output = tuple[Tensor, Tensor]
+
 #: The affine transform of the option ``transform: affine``.
 _AFFINE = ViewOptions(rotation=30, scale=0.2, shift=0.05, flip=0, color=0, gray=0)
 
@@ -64,8 +67,10 @@ class SemanticConsistencyOptions(MethodOptions):
         description="in place of the transform: another random view, with colours and blank "
         "rectangles of its own, of the first one",
     )
-    stop_gradient: bool = Field(
-        False, description="only the moved copy learns from the equivariance and the invariance"
+    average: bool = Field(
+        False,
+        description="the first copies of unlabelled crops go through the averaged network, "
+        "which the moved ones learn from, where the training keeps one",
     )
     true_heatmaps: bool = Field(
         True, description="labelled crops use ground-truth heatmaps in the unsupervised losses"
@@ -106,8 +111,11 @@ class SemanticConsistency(Method):
             return self._supervised_only(batch)
         view = self.setting.views.random(batch, self.setting.view_options)
         images, transform, mirrored = self._moved(batch, view)
-        heatmaps, features = self._forward(torch.cat([view.images, images]))
-        (first, second), (features, moved_features) = heatmaps.chunk(2), features.chunk(2)
+        if options.average and self.average is not None:
+            (first, features), (second, moved_features) = self._taught(batch, view.images, images)
+        else:
+            heatmaps, features = self._forward(torch.cat([view.images, images]))
+            (first, second), (features, moved_features) = heatmaps.chunk(2), features.chunk(2)
         # The i-th heatmap of a mirror image is the other side's point.
         order = self.setting.views.order(images.device)
         second = torch.where(mirrored[:, None, None, None], second[:, order], second)
@@ -124,18 +132,16 @@ class SemanticConsistency(Method):
             used_moved = torch.where(known, geometry.warp(target, on_map, size), second)
         if options.equivariance:
             valid = self._valid(batch, view, transform) if options.valid_only else None
-            still = used.detach() if options.stop_gradient else used
-            error = self.equivariance(second, still, on_map, valid)
+            error = self.equivariance(second, used, on_map, valid)
             losses["equivariance"] = weight * options.equivariance * error
         if options.semantic or options.invariance:
             z, z_moved = represent(features, used), represent(moved_features, used_moved)
-            still = z.detach() if options.stop_gradient else z
             # A labelled crop's points that are hidden from the annotator say nothing; an
             # unlabelled crop's all count, as in the paper.
             counts = torch.where(batch.labeled[:, None], view.annotated, True)
             if options.invariance:
                 losses["invariance"] = (
-                    weight * options.invariance * self.invariance(still, z_moved, counts)
+                    weight * options.invariance * self.invariance(z, z_moved, counts)
                 )
             if options.semantic:
                 logits = self.classifier(torch.cat([z, z_moved]))
@@ -168,6 +174,17 @@ class SemanticConsistency(Method):
     def _forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         output = self.model(images)
         return output.heatmaps, self.project(output.features).float()
+
+    def _taught(self, batch: Batch, images: Tensor, moved: Tensor) -> tuple[_Output, _Output]:
+        """Both copies, the unlabelled crops' first one from the averaged network."""
+        assert self.average is not None
+        labeled = int(batch.labeled.sum())  # which are the first ones of a batch
+        learnt = self._forward(torch.cat([images[:labeled], moved]))
+        with torch.no_grad():
+            output = self.average(images[labeled:])
+            known = (output.heatmaps, self.project(output.features).float())
+        first = tuple(torch.cat([a[:labeled], b]) for a, b in zip(learnt, known, strict=True))
+        return (first[0], first[1]), (learnt[0][labeled:], learnt[1][labeled:])
 
     def _moved(self, batch: Batch, view: View) -> tuple[Tensor, Tensor, Tensor]:
         """The view moved: its images, g (B, 3, 3) from view to view, (B,) where mirrored."""
