@@ -10,10 +10,13 @@ from typing import Any
 
 from pointillist.config import make_config
 from pointillist.dataset import Dataset
-from pointillist.files import write_json
+from pointillist.files import whole_file, write_json
 from pointillist.formats import open_dataset
 from pointillist.inference import evaluate
 from pointillist.report.evaluation import write_report
+from pointillist.report.html import photograph
+from pointillist.report.pictures import contact_sheet, side_by_side
+from pointillist.samples import read_pixels
 from pointillist.split import split_dataset
 from pointillist.synthetic import make_dataset
 from pointillist.training import train
@@ -21,6 +24,12 @@ from pointillist.training import train
 #: Images to train on, of which 5 % are labelled; to validate on; to test on.
 PARTS = {"train": 1200, "val": 100, "test": 300}
 LABELED = "5%"
+
+#: What is compared, with the same steps, and the options that differ from the default.
+METHODS: dict[str, dict[str, Any]] = {"supervised": {}, "semantic_consistency": {}}
+
+#: The picture of all methods side by side, and how many creatures are in it.
+COMPARISON, ROWS = "side-by-side.jpg", 6
 
 _CONFIG: dict[str, Any] = {
     "input": {"width": 96, "height": 96},
@@ -70,11 +79,13 @@ def run_demo(
         start += count
     parts = split_dataset(data, ranges=ranges, labeled=LABELED, seed=seed)
     say(f"{len(parts.labeled)} labelled and {len(parts.unlabeled)} unlabelled creatures")
-    outcomes = []
-    for method in ("supervised",):
+    outcomes, predictions = [], []
+    for method, options in METHODS.items():
+        say(f"training: {method}")
         run_folder = folder / method
         config = make_config(
-            values=_CONFIG | {"method": method}, sets=[f"training.max_steps={steps}"]
+            values=_CONFIG | {"method": method, "method_options": options},
+            sets=[f"training.max_steps={steps}"],
         )
         resume = (run_folder / "problems.txt").exists()
         run = train(
@@ -97,7 +108,12 @@ def run_demo(
             f"creatures, from random weights; scored on {PARTS['test']} others.",
             config=run.config.model_dump(mode="json"),
         )
+        predictions.append(predicted)
         outcomes.append(Outcome(method, scores, run.metrics["minutes"], run_folder))
+    pictures = side_by_side(truth, predictions, read=read_pixels, count=ROWS)
+    sheet = photograph(contact_sheet(pictures, len(METHODS), titles=list(METHODS)), "")
+    with whole_file(folder / COMPARISON) as file:
+        file.write_bytes(sheet.data)
     write_json(
         folder / "results.json",
         {o.method: {"minutes": o.minutes, "metrics": o.metrics} for o in outcomes},

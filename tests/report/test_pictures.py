@@ -5,7 +5,14 @@ import pytest
 
 from pointillist.dataset import Dataset, Image, Instance
 from pointillist.errors import DataError
-from pointillist.report.pictures import LONGEST, around, contact_sheet, enlarge, examples
+from pointillist.report.pictures import (
+    LONGEST,
+    around,
+    contact_sheet,
+    enlarge,
+    examples,
+    side_by_side,
+)
 from pointillist.skeleton import Skeleton
 
 SKELETON = Skeleton(("a", "b"), edges=((0, 1),))
@@ -45,6 +52,24 @@ def test_examples_go_from_the_best_to_the_missed():
         assert picture.image.dtype == np.uint8
         assert max(picture.image.shape) == LONGEST
         assert (picture.image != 128).any()
+
+
+def test_side_by_side_shows_each_instance_once_for_every_network():
+    # Errors of the other network: 0, 8 and 2 px. The means are 2, 4 and 2: 0 and 2 come first.
+    truth = data([at(10, 10)], [at(40, 30)], [at(10, 10)])
+    one = data([at(14, 10)], [at(40, 30)], [at(12, 10)])
+    other = data([at(10, 10)], [at(48, 30)], [at(12, 10)])
+    seen = []
+
+    def read(dataset, image):
+        seen.append(image.path)
+        return grey(dataset, image)
+
+    pictures = side_by_side(truth, [one, other], read=read, count=3)
+    assert seen == ["pics/0.png", "pics/2.png", "pics/1.png"]
+    assert len(pictures) == 6
+    assert not np.array_equal(pictures[0], pictures[1])  # predictions differ
+    assert np.array_equal(pictures[2], pictures[3])  # here they are the same
 
 
 def test_fewer_examples_are_spread_over_the_ranks():

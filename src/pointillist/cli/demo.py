@@ -16,12 +16,13 @@ def demo(
     seed: Annotated[int, typer.Option(help="Of data, labels and training.")] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
 ) -> None:
-    """Built-in data, 5 % labels, a network trained from nothing: a table, pictures and a page."""
-    from pointillist.demo import run_demo
+    """Built-in data, 5 % labels: supervised and semi-supervised training, a table and pictures."""
+    from pointillist.demo import COMPARISON, run_demo
     from pointillist.report.tables import comparison_table
 
     outcomes = run_demo(out, steps=steps, seed=seed, quiet=quiet, say=typer.echo)
     table = comparison_table({o.method: o.metrics for o in outcomes}, ["pck@0.1", "pck@0.2", "nme"])
     print_table(table.title, [table.columns, *table.rows])
+    typer.echo(f"both side by side: {out / COMPARISON}")
     for outcome in outcomes:
         typer.echo(f"pictures and plots: {out / 'report' / outcome.method / 'index.html'}")

@@ -63,19 +63,55 @@ def examples(
     """
     matches = match(truth, predicted, paired=paired)
     errors = _errors(matches.pairs)
-    order = np.argsort(errors, kind="stable")
-    order = order[~np.isnan(errors[order])]
-    steps = np.linspace(0, len(order) - 1, min(count, len(order)))
     pictures, problems = [], []
-    for row in order[np.round(steps).astype(int)]:
+    for row in _at_even_ranks(errors, count):
         image, _ = matches.images[matches.pairs.image[row]]
         try:
             pixels = read(truth, image)
         except DataError as error:
             problems.append(str(error))
             continue
-        pictures.append(_example(pixels, image, matches.pairs, int(row), float(errors[row])))
+        pictures.append(_example(pixels, image, matches.pairs, row, float(errors[row])))
     return pictures, problems
+
+
+def side_by_side(
+    truth: Dataset,
+    predicted: Sequence[Dataset],
+    *,
+    read: Callable[[Dataset, Image], np.ndarray],
+    count: int = 6,
+) -> list[np.ndarray]:
+    """The same instances as several networks see them, one prediction for each instance.
+
+    They are taken at even steps of rank by their mean error over all networks.
+
+    Args:
+        truth: the annotated data set.
+        predicted: from each network the same images, with an instance for each of the truth's.
+        read: gives an image's pixels, (H, W, 3) uint8 RGB.
+        count: number of instances.
+
+    Returns:
+        pictures (H, W, 3) uint8, instance by instance: one from every network.
+    """
+    matches = [match(truth, one, paired=True) for one in predicted]
+    errors = np.stack([_errors(m.pairs) for m in matches])
+    pictures = []
+    for row in _at_even_ranks(errors.mean(axis=0), count):
+        image, _ = matches[0].images[matches[0].pairs.image[row]]
+        pixels = read(truth, image)
+        for found, error in zip(matches, errors[:, row], strict=True):
+            pictures.append(_example(pixels, image, found.pairs, row, float(error)).image)
+    return pictures
+
+
+def _at_even_ranks(errors: np.ndarray, count: int) -> list[int]:
+    """Rows from the smallest to the largest error (N,), without those that have none."""
+    order = np.argsort(errors, kind="stable")
+    order = order[~np.isnan(errors[order])]
+    steps = np.linspace(0, len(order) - 1, min(count, len(order)))
+    return [int(row) for row in order[np.round(steps).astype(int)]]
 
 
 def _errors(pairs: Pairs) -> np.ndarray:
