@@ -7,6 +7,8 @@ compose into one 3x3 matrix and an offset), fused with the network's normalisati
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
@@ -22,7 +24,7 @@ from pointillist.skeleton import Skeleton
 Color = tuple[Tensor, Tensor]
 
 #: Rec. 601 luma, the usual weights of a grey value.
-_LUMA = (0.299, 0.587, 0.114)
+LUMA = (0.299, 0.587, 0.114)
 
 
 class ViewOptions(BaseModel):
@@ -45,11 +47,22 @@ class ViewOptions(BaseModel):
         0.0, ge=0, le=1, description="probability of each of three blank rectangles, 8 to 30 % wide"
     )
     gray: float = Field(0.05, ge=0, le=1, description="probability of losing all colour")
+    rotated: float = Field(1.0, ge=0, le=1, description="probability of being rotated at all")
+    normal: bool = Field(
+        False,
+        description="rotation and scale come from normal distributions (deviation: rotation / 2, "
+        "scale) limited to the same ranges (Xiao et al., ECCV 2018), not from uniform ones",
+    )
 
 
 def _uniform(count: int, spread: float, device: torch.device, *shape: int) -> Tensor:
     """(count, *shape) uniform in [-spread, spread], drawn on the CPU: the same on every device."""
     return (spread * (2 * torch.rand(count, *shape) - 1)).to(device)
+
+
+def _normal(count: int, deviation: float, device: torch.device) -> Tensor:
+    """(count,) from a normal distribution, limited to [-1, 1]; drawn on the CPU too."""
+    return (deviation * torch.randn(count)).clamp(-1, 1).to(device)
 
 
 def centre_view(count: int, crop: Size, view: Size, device: torch.device) -> Tensor:
@@ -79,8 +92,14 @@ def random_transform(
     """Random transforms (count, 3, 3) of images of one size onto themselves, and who is flipped."""
     width, height = size
     flipped = (torch.rand(count) < options.flip * flip).to(device)
-    angle = _uniform(count, geometry.degrees(options.rotation), device)
-    scale = 1 + _uniform(count, options.scale, device)
+    if options.normal:
+        angle = geometry.degrees(options.rotation) * _normal(count, 0.5, device)
+        scale = 1 + options.scale * _normal(count, 1.0, device)
+    else:
+        angle = _uniform(count, geometry.degrees(options.rotation), device)
+        scale = 1 + _uniform(count, options.scale, device)
+    if options.rotated < 1:
+        angle = angle * (torch.rand(count) < options.rotated).to(device)
     shift = _uniform(count, options.shift, device, 2)
     turn = geometry.rotation(angle) @ geometry.scaling(scale, scale)
     transform = geometry.about(turn, width / 2, height / 2) @ geometry.mirror(width, flipped)
@@ -93,7 +112,7 @@ def random_transform(
 @in_float32
 def random_color(count: int, options: ViewOptions, device: torch.device) -> Color:
     """A colour change x -> M x + t of RGB values in [0, 1]: (count, 3, 3) and (count, 3)."""
-    luma = torch.tensor(_LUMA).expand(3, 3)
+    luma = torch.tensor(LUMA).expand(3, 3)
     eye = torch.eye(3)
     change = 1 + _uniform(count, options.color, torch.device("cpu"), 4)
     brightness, contrast, saturation = (change[:, i, None, None] for i in range(3))
@@ -161,13 +180,21 @@ class ViewMaker:
         return self._finish(batch, images, transform, flipped, None)
 
     @in_float32
-    def random(self, batch: Batch, options: ViewOptions) -> View:
-        """A random view."""
+    def random(self, batch: Batch, options: ViewOptions, *, after: View | None = None) -> View:
+        """A random view.
+
+        Args:
+            after: another view of the same batch, which is moved once more; its colours are not
+                taken over.
+        """
         device = batch.images.device
         transform, flipped = random_transform(
             len(batch), self.size, options, device, flip=self._may_flip
         )
-        transform = transform @ centre_view(len(batch), batch.size, self.size, device)
+        if after is None:
+            transform = transform @ centre_view(len(batch), batch.size, self.size, device)
+        else:
+            transform, flipped = transform @ after.transform, flipped ^ after.flipped
         color = random_color(len(batch), options, device) if options.color or options.gray else None
         view = self.render(batch, transform, flipped, color)
         if options.erase:
@@ -182,6 +209,11 @@ class ViewMaker:
         """The view through given transforms (B, 3, 3), from crop to view, and colour changes."""
         images = geometry.warp(self._pixels(batch), transform, self.size)
         return self._finish(batch, images, transform, flipped, color)
+
+    def recolor(self, images: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+        """Normalised images (B, 3, H, W) after a change of their RGB values in [0, 1]."""
+        mean, std = (t.to(images.device)[:, None, None] for t in (self._mean, self._std))
+        return (change((images * std + mean).clamp(0, 1)) - mean) / std
 
     def _pixels(self, batch: Batch) -> Tensor:
         """Values in [0, 255] less the fill colour: what a warp brings in from outside is fill."""

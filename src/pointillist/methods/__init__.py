@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pointillist.errors import ConfigError, did_you_mean
+from pointillist.methods.adaptive_masking import AdaptiveMasking
 from pointillist.methods.base import Method, MethodOptions, Setting
+from pointillist.methods.consistency import Consistency
 from pointillist.methods.equivariant_landmarks import EquivariantLandmarks
 from pointillist.methods.generative import Generative
 from pointillist.methods.mean_teacher import MeanTeacher
+from pointillist.methods.multi_augment import MultiAugment
 from pointillist.methods.pseudo_labels import PseudoLabels
 from pointillist.methods.semantic_consistency import SemanticConsistency
 from pointillist.methods.supervised import Supervised
@@ -20,6 +23,9 @@ METHODS: dict[str, type[Method]] = {
         Generative,
         SemanticConsistency,
         MeanTeacher,
+        Consistency,
+        AdaptiveMasking,
+        MultiAugment,
     )
 }
 

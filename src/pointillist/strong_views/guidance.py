@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -30,6 +30,10 @@ class Guidance:
     points: Tensor
     confidence: Tensor
     inside: Tensor
+
+    def select(self, which: Tensor) -> Guidance:
+        """The rows that a mask (B,) bool or indices (N,) name."""
+        return Guidance(**{f.name: getattr(self, f.name)[which] for f in fields(self)})
 
 
 @in_float32

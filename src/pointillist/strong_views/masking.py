@@ -25,47 +25,102 @@ def choose_joints(candidates: Tensor, count: Tensor | int) -> Tensor:
     return candidates & (rank < limit)
 
 
-def squares(points: Tensor, half: Tensor, size: Size) -> Tensor:
-    """Squares around points, all of an image in one mask.
+def rectangles(points: Tensor, half: Tensor, size: Size) -> Tensor:
+    """Rectangles around points, all of an image in one mask.
 
     Args:
-        points: (B, N, 2) centres in pixels; one with NaN has no square.
-        half: (B, N) half of the side in pixels; 0: no square.
+        points: (B, N, 2) centres x, y in pixels; one with NaN has no rectangle.
+        half: (B, N, 2) half of width and height in pixels; 0: no rectangle.
         size: width and height of the mask.
 
     Returns:
-        (B, height, width) bool: pixels whose centre is inside a square.
+        (B, height, width) bool: pixels whose centre is inside a rectangle.
     """
+    return each_rectangle(points, half, size).any(dim=1)
+
+
+def each_rectangle(points: Tensor, half: Tensor, size: Size) -> Tensor:
+    """The same, one mask for each point: (B, N, height, width) bool."""
     width, height = size
     x = torch.arange(width, device=points.device) + 0.5
     y = torch.arange(height, device=points.device) + 0.5
-    along_x = (x - points[..., :1]).abs() < half[..., None]
-    along_y = (y - points[..., 1:]).abs() < half[..., None]
-    return (along_y[..., :, None] & along_x[..., None, :]).any(dim=1)
+    along_x = (x - points[..., :1]).abs() < half[..., :1]
+    along_y = (y - points[..., 1:]).abs() < half[..., 1:]
+    return along_y[..., :, None] & along_x[..., None, :]
+
+
+def random_halves(shape: tuple[int, int], size: Size, shares: tuple[float, float]) -> Tensor:
+    """(*shape, 2) half widths and heights in pixels, drawn between two shares of the shorter side.
+
+    Width and height are drawn apart from each other.
+    """
+    least, most = (min(size) * share for share in shares)
+    return least + (most - least) * torch.rand(*shape, 2)
 
 
 def joint_cutout(
-    points: Tensor, chosen: Tensor, size: Size, *, half: tuple[float, float], jitter: float
+    points: Tensor, chosen: Tensor, size: Size, *, shares: tuple[float, float], jitter: float
 ) -> Tensor:
-    """Squares of random size around chosen joints.
+    """Rectangles of random size around chosen joints.
 
     Args:
         points: (B, K, 2) joints in pixels.
-        chosen: (B, K) bool, which get a square.
+        chosen: (B, K) bool, which are covered.
         size: width and height of the image.
-        half: least and greatest half side, as shares of the image's shorter side.
+        shares: least and greatest half side, as shares of the image's shorter side.
         jitter: standard deviation of the centres about the joints, as a share of the shorter side.
 
     Returns:
         (B, height, width) bool.
     """
-    shorter = min(size)
-    least, most = (shorter * share for share in half)
-    sides = least + (most - least) * torch.rand(chosen.shape)
-    moved = points + (jitter * shorter * torch.randn(points.shape)).to(points.device)
-    return squares(moved, sides.to(points.device) * chosen, size)
+    images, joints = chosen.shape
+    half = random_halves((images, joints), size, shares).to(points.device)
+    moved = points + (jitter * min(size) * torch.randn(points.shape)).to(points.device)
+    return rectangles(moved, half * chosen[..., None], size)
+
+
+def cutout(images: int, count: int, size: Size, *, shares: tuple[float, float]) -> Tensor:
+    """(images, height, width) bool: ``count`` rectangles of random size at random places each."""
+    centre = torch.rand(images, count, 2) * torch.tensor(size)
+    return rectangles(centre, random_halves((images, count), size, shares), size)
 
 
 def blank(images: Tensor, mask: Tensor) -> Tensor:
     """Images (B, C, H, W), normalised, with the mean colour where the mask (B, H, W) is set."""
     return images.masked_fill(mask[:, None], 0.0)
+
+
+def relative_responses(responses: Tensor) -> Tensor:
+    """How high each joint's peak is between the lowest and the highest of its image.
+
+    r_i^j = (H_i^j - H_i^min) / (H_i^max - H_i^min) (Meng et al., 2024, figure 2).
+
+    Args:
+        responses: (B, K) peaks H.
+
+    Returns:
+        (B, K) in [0, 1]; 0 where all peaks are the same.
+    """
+    least = responses.amin(dim=1, keepdim=True)
+    most = responses.amax(dim=1, keepdim=True)
+    return (responses - least) / (most - least).clamp_min(1e-6)
+
+
+def allot_masks(
+    responses: Tensor, *, threshold: float, fewest: int, most: int, hopeless: float
+) -> Tensor:
+    """How many masks each image gets: the more, the larger its share of easy joints.
+
+    Args:
+        responses: (B, K) the teacher's peaks.
+        threshold: a joint is easy if its relative response is at least so much.
+        fewest, most: masks of an image.
+        hopeless: an image whose highest peak is lower is extremely difficult: it gets the fewest,
+            as its relative responses say nothing.
+
+    Returns:
+        (B,) whole numbers.
+    """
+    share = (relative_responses(responses) >= threshold).float().mean(dim=1)
+    count = (share * most).round().clamp(fewest, most).long()
+    return torch.where(responses.amax(dim=1) < hopeless, fewest, count)

@@ -1,0 +1,193 @@
+"""Adaptive keypoint masking with Mixup of images and of features (2024)."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from pointillist.augment import ViewOptions
+from pointillist.batch import Batch, View
+from pointillist.errors import ConfigError
+from pointillist.methods.base import MethodOptions, Setting
+from pointillist.methods.consistency import easy_view, hard_view
+from pointillist.methods.teaching import Teaching, TeachingOptions, ask, together
+from pointillist.models.localizer import Localizer
+from pointillist.strong_views import (
+    Guidance,
+    allot_masks,
+    blank,
+    carry,
+    choose_joints,
+    joint_cutout,
+    mixup,
+    mixup_shares,
+    partners,
+)
+
+
+class AdaptiveMaskingOptions(TeachingOptions):
+    """Options of adaptive keypoint masking; what the paper leaves open has defaults of our own.
+
+    A weight of 0 switches a branch off.
+    """
+
+    mixed: float = Field(
+        1000.0, ge=0, description="lambda_m: weight of the branch with Mixup; 0: without it"
+    )
+    masking: Literal["adaptive", "fixed", "none"] = Field(
+        "adaptive", description="masks by the image's difficulty, as many for every image, or none"
+    )
+    threshold: float = Field(
+        0.5, ge=0, le=1, description="a joint is easy from this relative response on"
+    )
+    most_masks: int = Field(5, ge=0, description="masks of an image whose joints are all easy")
+    fewest_masks: int = Field(1, ge=0, description="masks of an extremely difficult image")
+    hopeless: float = Field(
+        0.2, ge=0, le=1, description="an image with no higher peak is extremely difficult"
+    )
+    fixed_masks: int = Field(5, ge=0, description="masks of every image, where masking is fixed")
+    mask_size: tuple[float, float] = Field(
+        (0.05, 0.1), description="half side of a mask: range, in shares of the shorter side"
+    )
+    mask_jitter: float = Field(
+        0.05, ge=0, description="deviation of a mask's centre, in shares of the shorter side"
+    )
+    mixup: Literal["both", "image", "feature", "none"] = Field(
+        "both", description="what the second branch mixes"
+    )
+    mixup_layer: Literal["head", "stride4", "stride8", "stride16"] = Field(
+        "head", description="features are mixed where they enter the head, or from a stage on"
+    )
+    mixup_alpha: float = Field(
+        0.5, gt=0, description="shares are drawn from a Beta distribution with this parameter twice"
+    )
+    teacher: Literal["network", "average"] = Field(
+        "network", description="the network itself, or its weights' moving average"
+    )
+    easy: ViewOptions = Field(default_factory=easy_view, description="what the teacher sees")
+    hard: ViewOptions = Field(
+        default_factory=hard_view, description="what happens to the easy view for the student"
+    )
+
+
+class AdaptiveMasking(Teaching):
+    """Images that the teacher finds easy get more masks over their joints; some are mixed.
+
+    Meng, Li and Jiang, "Semi-supervised 2D human pose estimation via adaptive keypoint masking",
+    2024: L = L_s + lambda_u L_u + lambda_m L_m. The first branch (L_u) learns masked hard views,
+    the second (L_m) mixes them in pairs, as images or as features:
+    L_m = a |f(X_m) - H_i|^2 + (1 - a) |f(X_m) - H_j|^2.
+    """
+
+    name: ClassVar[str] = "adaptive_masking"
+    Options: ClassVar[type[MethodOptions]] = AdaptiveMaskingOptions
+    options: AdaptiveMaskingOptions
+
+    def __init__(self, model: Localizer, setting: Setting, options: MethodOptions) -> None:
+        super().__init__(model, setting, options)
+        layer, known = self.options.mixup_layer, model.backbone.stages
+        if layer != "head" and _stride(layer) not in known:
+            names = ", ".join(["head", *(f"stride{s}" for s in sorted(known) if s >= 4)])
+            raise ConfigError(
+                f"features of {model.backbone.name} cannot be mixed at {layer}",
+                do=f"Choose one of: {names}.",
+            )
+
+    def teach(self, view: View, unlabeled: Batch, weight: float) -> dict[str, Tensor]:
+        """Both branches; what is mixed as images shares a batch with the rest."""
+        options, views = self.options, self.setting.views
+        easy = views.random(unlabeled, options.easy)
+        hard = views.random(unlabeled, options.hard, after=easy)
+        average = self.average if options.teacher == "average" else None
+        heatmaps = ask(average if average is not None else self.model, easy.images)
+        guidance = carry(heatmaps, easy, hard, views.order(heatmaps.device), self.model.stride)
+        images = self._masked(hard, guidance)
+        mixes = ("image", "feature") if options.mixup == "both" else (options.mixup,)
+        if not options.mixed or len(unlabeled) < 2:
+            mixes = ("none",)
+        partner = partners(len(images)).to(images.device)
+        share = mixup_shares(len(images), options.mixup_alpha).to(images.device)
+
+        parts = [view.images]
+        if options.unsupervised:
+            parts.append(images)
+        if "image" in mixes:
+            parts.append(mixup(images, images[partner], share))
+        learned, *students = together(self.model, *parts)
+        losses = {"supervised": self.supervised(learned, view)}
+        if options.unsupervised:
+            error = self.toward(students.pop(0), guidance.heatmaps, guidance, guidance.inside)
+            losses["unsupervised"] = weight * options.unsupervised * error
+        if "feature" in mixes:
+            students.append(self._of_mixed_features(images, partner, share))
+        if students:
+            errors = [self._mixed_error(s, guidance, partner, share) for s in students]
+            losses["mixed"] = weight * options.mixed * torch.stack(errors).mean()
+        self.watch(guidance.confidence, guidance.inside)
+        return losses
+
+    def _masked(self, hard: View, guidance: Guidance) -> Tensor:
+        """The hard views' images with masks over joints."""
+        options = self.options
+        if options.masking == "none":
+            return hard.images
+        count: Tensor | int = options.fixed_masks
+        if options.masking == "adaptive":
+            count = allot_masks(
+                guidance.confidence,
+                threshold=options.threshold,
+                fewest=options.fewest_masks,
+                most=options.most_masks,
+                hopeless=options.hopeless,
+            )
+            self.figures["masks"] = count.float().mean()
+        mask = joint_cutout(
+            guidance.points,
+            choose_joints(guidance.inside, count),
+            hard.size,
+            shares=options.mask_size,
+            jitter=options.mask_jitter,
+        )
+        return blank(hard.images, mask)
+
+    def _mixed_error(
+        self, heatmaps: Tensor, guidance: Guidance, partner: Tensor, share: Tensor
+    ) -> Tensor:
+        """L_m: the heatmaps of a mix against those of both of its images."""
+        other = guidance.select(partner)
+        own = self.toward(heatmaps, guidance.heatmaps, guidance, guidance.inside * share[:, None])
+        rest = other.inside * (1 - share[:, None])
+        return own + self.toward(heatmaps, other.heatmaps, other, rest)
+
+    def _of_mixed_features(self, images: Tensor, partner: Tensor, share: Tensor) -> Tensor:
+        """Heatmaps of images whose features are mixed at a layer.
+
+        All that lies deeper sees the mix; features that leave the backbone before the layer are
+        mixed where they enter the head, so that none of them tells which image is which.
+        """
+        backbone, layer = self.model.backbone, self.options.mixup_layer
+
+        def mix(features: Tensor) -> Tensor:
+            return mixup(features, features[partner], share)
+
+        if layer == "head":
+            features = [mix(f) for f in backbone(images)]
+        else:
+            stride = _stride(layer)
+            stage = backbone.model.get_submodule(backbone.stages[stride])
+            hook = stage.register_forward_hook(lambda module, given, output: mix(output))
+            try:
+                features = backbone(images)
+            finally:
+                hook.remove()
+            pairs = zip(features, backbone.strides, strict=True)
+            features = [mix(f) if s < stride else f for f, s in pairs]
+        heatmaps: Tensor = self.model.head(features).heatmaps
+        return heatmaps
+
+
+def _stride(layer: str) -> int:
+    return int(layer.removeprefix("stride"))
