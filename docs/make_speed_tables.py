@@ -76,6 +76,24 @@ def video_memory(result: dict[str, Any]) -> str:
     )
 
 
+def exported(result: dict[str, Any]) -> str:
+    """Exported files against eager PyTorch."""
+    parts = []
+    for title, network in result["networks"].items():
+        rows = [["", *(f"{n} at a time, crops/s" for n in network["batches"]), "ratios", "target"]]
+        for name in network["batches"]["1"]["crops_per_second"]:
+            rates = [f"{b['crops_per_second'][name]:,.1f}" for b in network["batches"].values()]
+            ratios = [b["times_eager"][name] for b in network["batches"].values()]
+            least = result["targets"].get(name)
+            target = "none" if least is None else verdict(min(ratios), least)
+            rows.append([name, *rates, " and ".join(f"{r:.2f}" for r in ratios), target])
+        parts.append(
+            f"{title} ({network['backbone']}, {network['size']} px), exported, on "
+            f"{result['machine']['cores']} CPU cores:\n\n{markdown(rows)}"
+        )
+    return "\n\n".join(parts)
+
+
 def text() -> str:
     """Every speed result there is."""
     folder = RESULTS / "speed"
@@ -86,6 +104,8 @@ def text() -> str:
             parts.append(plain_loop(result))
         elif "forms" in result:
             parts.append(representation(result))
+        elif "networks" in result:
+            parts.append(exported(result))
         elif "bound_mib" in result:
             parts.append(video_memory(result))
     return "\n\n".join(parts)

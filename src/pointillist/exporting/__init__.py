@@ -117,8 +117,7 @@ def export(
                 path = _converted(folder / "small.onnx", format)
             about = description.model_copy(update={"precision": precision})
             final = ExportedModel(path, about, run.skeleton)
-            say(f"scoring float32 and {precision} on {reference.name}")
-            about.pck = _scores(exact, final, reference, quiet=quiet)
+            about.pck = _scores(exact, final, reference, quiet=quiet, say=say)
         _place(final, out)
     return ExportedModel(out, final.description, run.skeleton)
 
@@ -199,11 +198,17 @@ def _compared(model: CropPoints, exact: ExportedModel, crops: np.ndarray) -> dic
 
 
 def _scores(
-    exact: ExportedModel, final: ExportedModel, reference: Reference, *, quiet: bool
+    exact: ExportedModel,
+    final: ExportedModel,
+    reference: Reference,
+    *,
+    quiet: bool,
+    say: Callable[[str], None],
 ) -> dict[str, Any]:
     """PCK of the float32 file and of the faster one."""
     if not reference.truth.images:
         return {"reason": f"nothing is annotated in {reference.name}"}
+    say(f"scoring float32 and {final.description.precision} on {reference.name}")
     result: dict[str, Any] = {"images": len(reference.truth), "of": reference.name}
     for model in (exact, final):
         scores, _, _ = evaluate(model, reference.truth, alphas=_ALPHAS, localize=False, quiet=quiet)

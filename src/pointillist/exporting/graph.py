@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import logging
 import warnings
@@ -11,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from pointillist.errors import PointillistError
 from pointillist.exported import INPUT, OUTPUTS, import_library
@@ -23,7 +23,7 @@ def write_onnx(model: CropPoints, size: Size, path: Path, *, dynamic_batch: bool
     """Writes ONNX, weights and all in one file.
 
     Args:
-        model: what to write; a transformer's positions are resampled to ``size`` for good.
+        model: what to write.
         size: width and height of the crops.
         path: the file.
         dynamic_batch: any number of crops at a time; otherwise one.
@@ -37,7 +37,7 @@ def write_onnx(model: CropPoints, size: Size, path: Path, *, dynamic_batch: bool
     onnx = import_library("onnx")
     import_library("onnxscript")
     width, height = size
-    _fix_size(model, size)
+    model = _writable(model, size)
     # With one example, the exporter would take its batch size for a constant.
     crops = torch.zeros(2 if dynamic_batch else 1, height, width, 3, dtype=torch.uint8)
     shapes = ({0: torch.export.Dim("batch")},) if dynamic_batch else None
@@ -71,12 +71,18 @@ def write_openvino(source: Path, path: Path) -> None:
     openvino.save_model(network, path, compress_to_fp16=False)
 
 
-def _fix_size(model: nn.Module, size: Size) -> None:
-    """Resamples a transformer's positions once: OpenVINO would do it in another way."""
+def _writable(model: CropPoints, size: Size) -> CropPoints:
+    """A copy that computes the same with parts that ONNX and OpenVINO have."""
+    model = copy.deepcopy(model)
     for module in model.modules():
-        resample: Any = getattr(module, "set_input_size", None)
-        if resample is not None and getattr(module, "dynamic_img_size", False):
-            resample(img_size=size[::-1])
+        part: Any = module
+        # Attention in one call comes apart into steps that not every shape can take.
+        if hasattr(part, "fused_attn"):
+            part.fused_attn = False
+        # A transformer's positions are resampled here and now: OpenVINO would do it otherwise.
+        if getattr(part, "dynamic_img_size", False) and hasattr(part, "set_input_size"):
+            part.set_input_size(img_size=size[::-1])
+    return model
 
 
 @contextlib.contextmanager
