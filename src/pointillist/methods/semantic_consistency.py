@@ -18,14 +18,20 @@ from pointillist.losses import (
     TransformationInvarianceLoss,
 )
 from pointillist.methods.base import Method, MethodOptions, Setting, ramped
+from pointillist.methods.teaching import CollapseWatch
 from pointillist.metrics.clusters import silhouette
 from pointillist.models.classifier import KeypointClassifier
 from pointillist.models.heads import LocalizerOutput
 from pointillist.models.localizer import Localizer
 from pointillist.models.representation import represent
+from pointillist.strong_views import carry
 
 #: Heatmaps (B, K, H, W) and projected features (B, C, H, W).
 _Output = tuple[Tensor, Tensor]
+
+#: The views of a teacher and of who learns from it.
+EASY = ViewOptions(rotation=15, scale=0.1, shift=0.05, flip=0.5, color=0.1, gray=0)
+HARD = ViewOptions(rotation=50, scale=0.4, shift=0.1, flip=0.5, color=0.5, gray=0.1, erase=0.5)
 
 #: The affine transform of the option ``transform: affine``.
 _AFFINE = ViewOptions(rotation=30, scale=0.2, shift=0.05, flip=0, color=0, gray=0)
@@ -43,8 +49,7 @@ class SemanticConsistencyOptions(MethodOptions):
         "channels": 64,
         "transform": "perspective",
         "strength": 0.15,
-        "moved": None,
-        "stop_gradient": False,
+        "teacher": "none",
         "true_heatmaps": True,
         "valid_only": False,
         "burn_in": 0.0,
@@ -62,15 +67,20 @@ class SemanticConsistencyOptions(MethodOptions):
     strength: float = Field(
         0.15, gt=0, lt=0.5, description="of the perspective: d as a share of the shorter side"
     )
-    moved: ViewOptions | None = Field(
-        None,
-        description="in place of the transform: another random view, with colours and blank "
-        "rectangles of its own, of the first one",
+    teacher: Literal["none", "average"] = Field(
+        "average",
+        description="none: the network learns from itself, both passes get gradients (the paper); "
+        "average: the averaged network sees an easy view of an unlabelled crop and the network "
+        "learns from it in a hard one, where the training keeps an average",
     )
-    average: bool = Field(
-        False,
-        description="the first copies of unlabelled crops go through the averaged network, "
-        "which the moved ones learn from, where the training keeps one",
+    easy: ViewOptions = Field(
+        default_factory=lambda: EASY, description="what a teacher sees of an unlabelled crop"
+    )
+    hard: ViewOptions = Field(
+        default_factory=lambda: HARD, description="what is learnt in from a teacher"
+    )
+    threshold: float = Field(
+        0.2, ge=0, le=1, description="a teacher's heatmap with a lower peak teaches nothing"
     )
     true_heatmaps: bool = Field(
         True, description="labelled crops use ground-truth heatmaps in the unsupervised losses"
@@ -102,23 +112,36 @@ class SemanticConsistency(Method):
         self.semantic = SemanticConsistencyLoss()
         self.equivariance = TransformationEquivarianceLoss()
         self.invariance = TransformationInvarianceLoss()
+        self._watch = CollapseWatch()
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """The four losses on labelled and unlabelled crops."""
-        options = self.options
-        weight = ramped(self.progress, options.burn_in, options.ramp)
+        self.figures = {}
+        weight = ramped(self.progress, self.options.burn_in, self.options.ramp)
         if not weight:
             return self._supervised_only(batch)
-        view = self.setting.views.random(batch, self.setting.view_options)
-        images, transform, mirrored = self._moved(batch, view)
-        if options.average and self.average is not None:
-            (first, features), (second, moved_features) = self._taught(batch, view.images, images)
+        if self.options.teacher == "average" and self.average is not None:
+            losses = self._from_teacher(batch)
         else:
-            heatmaps, features = self._forward(torch.cat([view.images, images]))
-            (first, second), (features, moved_features) = heatmaps.chunk(2), features.chunk(2)
-        # The i-th heatmap of a mirror image is the other side's point.
-        order = self.setting.views.order(images.device)
-        second = torch.where(mirrored[:, None, None, None], second[:, order], second)
+            losses = self._from_itself(batch)
+        return {n: v if n == "supervised" else weight * v for n, v in losses.items()}
+
+    def _supervised_only(self, batch: Batch) -> dict[str, Tensor]:
+        """Before the other losses begin: one pass of the labelled crops."""
+        view = self.setting.views.random(batch.select(batch.labeled), self.setting.view_options)
+        error = self.supervised(
+            self.model(view.images).heatmaps, self.targets(view), view.annotated
+        )
+        return {"supervised": self.options.supervised * error}
+
+    def _from_itself(self, batch: Batch) -> dict[str, Tensor]:
+        """As published: every crop goes through the network twice."""
+        options = self.options
+        view = self.setting.views.random(batch, self.setting.view_options)
+        transform = self._transform(view)
+        moved = geometry.warp(view.images, transform, view.size)
+        heatmaps, features = self._forward(torch.cat([view.images, moved]))
+        (first, second), (features, moved_features) = heatmaps.chunk(2), features.chunk(2)
 
         target = self.targets(view)
         labeled = batch.labeled[:, None] & view.annotated
@@ -133,21 +156,61 @@ class SemanticConsistency(Method):
         if options.equivariance:
             valid = self._valid(batch, view, transform) if options.valid_only else None
             error = self.equivariance(second, used, on_map, valid)
-            losses["equivariance"] = weight * options.equivariance * error
+            losses["equivariance"] = options.equivariance * error
         if options.semantic or options.invariance:
             z, z_moved = represent(features, used), represent(moved_features, used_moved)
             # A labelled crop's points that are hidden from the annotator say nothing; an
             # unlabelled crop's all count, as in the paper.
             counts = torch.where(batch.labeled[:, None], view.annotated, True)
-            if options.invariance:
-                losses["invariance"] = (
-                    weight * options.invariance * self.invariance(z, z_moved, counts)
-                )
-            if options.semantic:
-                logits = self.classifier(torch.cat([z, z_moved]))
-                both = torch.cat([counts, counts])
-                losses["semantic"] = weight * options.semantic * self.semantic(logits, both)
-        self.figures = self._figures(batch, first)
+            losses |= self._of_representations((z, z_moved, counts), (z, counts), (z_moved, counts))
+        peaks = first.detach()[~batch.labeled].flatten(2).amax(dim=2)
+        if len(peaks):  # the mean height falls when training collapses
+            self.figures = {"unlabeled_peak": peaks.mean()}
+        return losses
+
+    def _from_teacher(self, batch: Batch) -> dict[str, Tensor]:
+        """The averaged network answers for the unlabelled crops; labelled ones are seen once."""
+        options, views = self.options, self.setting.views
+        labeled, unlabeled = batch.select(batch.labeled), batch.select(~batch.labeled)
+        view = views.random(labeled, self.setting.view_options)
+        easy, hard = (views.random(unlabeled, o) for o in (options.easy, options.hard))
+        known, known_features = self._ask(easy.images)
+        guidance = carry(known, easy, hard, views.order(known.device), self.model.stride)
+        count = len(labeled)
+        heatmaps, features = self._forward(torch.cat([view.images, hard.images]))
+        target, answer = self.targets(view), heatmaps[count:]
+        error = self.supervised(heatmaps[:count], target, view.annotated)
+        losses = {"supervised": options.supervised * error}
+        taught = guidance.inside & (guidance.confidence >= options.threshold)
+        if options.equivariance:
+            error = self.supervised(answer, guidance.heatmaps, taught, guidance.pixels)
+            # Over all heatmaps: a few that count must not weigh like all.
+            losses["equivariance"] = options.equivariance * error * taught.float().mean()
+        if options.semantic or options.invariance:
+            used = target if options.true_heatmaps else heatmaps[:count]
+            z, z_hard = represent(features[:count], used), represent(features[count:], answer)
+            z_easy = represent(known_features, known)
+            # The same place in both views: where one is a mirror image, it has the other name.
+            exchanged = (easy.flipped ^ hard.flipped)[:, None, None]
+            z_easy = torch.where(exchanged, z_easy[:, views.order(known.device)], z_easy)
+            losses |= self._of_representations(
+                (z_easy, z_hard, taught), (z, view.annotated), (z_hard, taught)
+            )
+        peak = guidance.confidence.mean()
+        self.figures = {"unlabeled_peak": peak, "taught": taught.float().mean()}
+        self._watch.see(peak)
+        return losses
+
+    def _of_representations(
+        self, pair: tuple[Tensor, Tensor, Tensor], *named: tuple[Tensor, Tensor]
+    ) -> dict[str, Tensor]:
+        """Losses of a pair (B, K, C) twice and of all, each with what counts (B, K)."""
+        losses = {}
+        if self.options.invariance:
+            losses["invariance"] = self.options.invariance * self.invariance(*pair)
+        if self.options.semantic:
+            z, counts = (torch.cat(parts) for parts in zip(*named, strict=True))
+            losses["semantic"] = self.options.semantic * self.semantic(self.classifier(z), counts)
         return losses
 
     def validation_figures(self, output: LocalizerOutput, annotated: Tensor) -> dict[str, Tensor]:
@@ -163,42 +226,22 @@ class SemanticConsistency(Method):
             "silhouette": torch.tensor(clusters, device=z.device),
         }
 
-    def _supervised_only(self, batch: Batch) -> dict[str, Tensor]:
-        """Before the other losses begin: one pass of the labelled crops."""
-        view = self.setting.views.random(batch.select(batch.labeled), self.setting.view_options)
-        error = self.supervised(
-            self.model(view.images).heatmaps, self.targets(view), view.annotated
-        )
-        return {"supervised": self.options.supervised * error}
-
     def _forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         output = self.model(images)
         return output.heatmaps, self.project(output.features).float()
 
-    def _taught(self, batch: Batch, images: Tensor, moved: Tensor) -> tuple[_Output, _Output]:
-        """Both copies, the unlabelled crops' first one from the averaged network."""
+    @torch.no_grad()
+    def _ask(self, images: Tensor) -> _Output:
         assert self.average is not None
-        labeled = int(batch.labeled.sum())  # which are the first ones of a batch
-        learnt = self._forward(torch.cat([images[:labeled], moved]))
-        with torch.no_grad():
-            output = self.average(images[labeled:])
-            known = (output.heatmaps, self.project(output.features).float())
-        first = tuple(torch.cat([a[:labeled], b]) for a, b in zip(learnt, known, strict=True))
-        return (first[0], first[1]), (learnt[0][labeled:], learnt[1][labeled:])
+        output = self.average(images)
+        return output.heatmaps.float(), self.project(output.features).float()
 
-    def _moved(self, batch: Batch, view: View) -> tuple[Tensor, Tensor, Tensor]:
-        """The view moved: its images, g (B, 3, 3) from view to view, (B,) where mirrored."""
-        views, count, device = self.setting.views, len(batch), view.images.device
-        if self.options.moved is not None:
-            moved = views.random(batch, self.options.moved, after=view)
-            transform = geometry.compose(moved.transform, geometry.inverse(view.transform))
-            return moved.images, transform, moved.flipped ^ view.flipped
+    def _transform(self, view: View) -> Tensor:
+        """g (B, 3, 3), from the view onto itself."""
+        count, device = len(view.images), view.images.device
         if self.options.transform == "perspective":
-            transform = random_perspective(count, view.size, self.options.strength, device)
-        else:
-            transform = random_transform(count, view.size, _AFFINE, device)[0]
-        images = geometry.warp(view.images, transform, view.size)
-        return images, transform, torch.zeros_like(view.flipped)
+            return random_perspective(count, view.size, self.options.strength, device)
+        return random_transform(count, view.size, _AFFINE, device)[0]
 
     def _valid(self, batch: Batch, view: View, transform: Tensor) -> Tensor:
         """Pixels of the moved map (B, H, W) that lay in the view and show the file."""
@@ -209,9 +252,3 @@ class SemanticConsistency(Method):
             batch, geometry.compose(transform, view.transform), view.size, stride
         )
         return geometry.valid_mask(on_map, size, size) & from_file
-
-    @staticmethod
-    def _figures(batch: Batch, heatmaps: Tensor) -> dict[str, Tensor]:
-        """The mean height of the peaks on unlabelled crops: it falls when training collapses."""
-        peaks = heatmaps.detach()[~batch.labeled].flatten(2).amax(dim=2)
-        return {"unlabeled_peak": peaks.mean()} if len(peaks) else {}
