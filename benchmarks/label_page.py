@@ -5,7 +5,7 @@
 Photographs of 1920 x 1080 pixels (drawn here; a hundred different ones, linked under as many names
 as asked for) are opened in Chromium without a screen: the next image by its key (fetched ahead, as
 for a person who goes on) and images far away (not fetched ahead). An image is open when it has been
-drawn. The result goes to ``benchmarks/results/label_page.json``.
+drawn. The result goes to ``benchmarks/results/speed/label_page.json``.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def main() -> None:
             browser.close()
         session.close()
     result["machine"] = environment()
-    write_json(Path(__file__).parent / "results" / "label_page.json", result, indent=1)
+    write_json(Path(__file__).parent / "results" / "speed" / "label_page.json", result, indent=1)
     print({key: value for key, value in result.items() if key != "machine"})
 
 

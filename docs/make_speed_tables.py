@@ -94,6 +94,21 @@ def exported(result: dict[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
+def labelling(result: dict[str, Any]) -> str:
+    """The labelling page with many images."""
+    rows = [["opened in the browser", "median ms", "95th percentile, ms"]]
+    names = {"next_image": "the next image", "any_image": "any other image"}
+    for key, name in names.items():
+        rows.append([name, *(f"{result[key][part]:.0f}" for part in ("median_ms", "p95_ms"))])
+    slowest = max(result[key]["median_ms"] for key in names)
+    return (
+        f"The labelling page with {result['images']:,} photographs of 1920 x 1080 pixels, "
+        f"{result['machine']['machine']['cores']} CPU cores for server and browser:\n\n"
+        f"{markdown(rows)}\n\nThe median in ms is to be {verdict(slowest, 150, least=False)}. "
+        f"While the gallery scrolls, a frame takes {result['scrolling_frame']['median_ms']:.0f} ms."
+    )
+
+
 def text() -> str:
     """Every speed result there is."""
     folder = RESULTS / "speed"
@@ -106,6 +121,8 @@ def text() -> str:
             parts.append(representation(result))
         elif "networks" in result:
             parts.append(exported(result))
+        elif "gallery_elements" in result:
+            parts.append(labelling(result))
         elif "bound_mib" in result:
             parts.append(video_memory(result))
     return "\n\n".join(parts)
