@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from pointillist import geometry
 from pointillist.augment import ViewOptions, random_perspective, random_transform
@@ -49,6 +50,7 @@ class SemanticConsistencyOptions(MethodOptions):
         "channels": 64,
         "transform": "perspective",
         "strength": 0.15,
+        "normalized": False,
         "teacher": "none",
         "true_heatmaps": True,
         "valid_only": False,
@@ -66,6 +68,12 @@ class SemanticConsistencyOptions(MethodOptions):
     )
     strength: float = Field(
         0.15, gt=0, lt=0.5, description="of the perspective: d as a share of the shorter side"
+    )
+    normalized: bool = Field(
+        True,
+        description="representations are scaled to length 1 before their invariance is measured: "
+        "otherwise a high heatmap and a low one differ at the same place, and the weight that "
+        "suits one network upsets another",
     )
     teacher: Literal["none", "average"] = Field(
         "average",
@@ -207,7 +215,11 @@ class SemanticConsistency(Method):
         """Losses of a pair (B, K, C) twice and of all, each with what counts (B, K)."""
         losses = {}
         if self.options.invariance:
-            losses["invariance"] = self.options.invariance * self.invariance(*pair)
+            first, second, both = pair
+            if self.options.normalized:
+                first, second = normalize(first, dim=2), normalize(second, dim=2)
+            error = self.invariance(first, second, both)
+            losses["invariance"] = self.options.invariance * error
         if self.options.semantic:
             z, counts = (torch.cat(parts) for parts in zip(*named, strict=True))
             losses["semantic"] = self.options.semantic * self.semantic(self.classifier(z), counts)
