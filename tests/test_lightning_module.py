@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import copy
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -128,3 +130,41 @@ def test_share_done_by_steps_or_time_whichever_is_ahead(monkeypatch: pytest.Monk
     saved: dict[str, float] = {}
     timed.on_save_checkpoint(saved)
     assert saved["pointillist_minutes"] >= 4
+
+
+def test_validation_keeps_the_better_of_the_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = module()
+    first = made.method.model
+    second = copy.deepcopy(first)
+    monkeypatch.setattr(Supervised, "candidates", property(lambda self: (first, second)))
+    made = TrainingModule(made.method, made.config, made.views, np.ones(3))
+    assert len(made.networks) == 2
+    assert made.best_network is made.networks[0]
+    logged: dict[str, float] = {}
+    reduce = SimpleNamespace(strategy=SimpleNamespace(reduce=lambda t, reduce_op: t))
+    monkeypatch.setattr(TrainingModule, "trainer", reduce)
+    monkeypatch.setattr(
+        TrainingModule, "log", lambda self, name, value, **_: logged.update({name: float(value)})
+    )
+    truth = np.zeros((2, 3, 2), dtype=np.float32)
+    right, wrong = truth + 0.05, truth + 5
+    half = np.concatenate([right[:1], wrong[1:]])
+    known, lengths = np.ones((2, 3)), np.ones(2)
+    for predicted, best, score in (((half, right), 1, 1.0), ((half, wrong), 0, 0.5)):
+        made._validated.append((truth, known, lengths, *predicted))
+        made.on_validation_epoch_end()
+        assert made.best_network is made.networks[best]
+        assert logged["val/pck@0.1"] == pytest.approx(score)
+
+
+def test_every_candidate_has_its_average(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = module()
+    first = made.method.model
+    second = copy.deepcopy(first)
+    monkeypatch.setattr(Supervised, "candidates", property(lambda self: (first, second)))
+    averaged = TrainingModule(made.method, made.config, made.views, np.ones(3))
+    assert averaged.average is not None
+    assert averaged.networks[0] is averaged.average.network
+    assert averaged.networks[1] is averaged.other_averages[0].network
+    plain = module("training.ema_decay=0")
+    assert plain.networks == [first, second]

@@ -10,7 +10,7 @@ import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
-from torch import Tensor
+from torch import Tensor, nn
 
 from pointillist.augment import ViewMaker
 from pointillist.batch import Batch
@@ -44,7 +44,11 @@ class TrainingModule(L.LightningModule):
         self.views = views
         self.lengths = lengths
         decay = self.options.ema_decay
-        self.average = WeightAverage(method.predictor, decay) if decay else None
+        first, *others = method.candidates
+        self.average = WeightAverage(first, decay) if decay else None
+        self.other_averages = nn.ModuleList(
+            WeightAverage(network, decay) for network in (others if decay else ())
+        )
         # Not as a submodule of the method: it would be saved, and optimised, twice.
         object.__setattr__(method, "average", self.average.network if self.average else None)
         if self.options.compile:
@@ -59,6 +63,8 @@ class TrainingModule(L.LightningModule):
         self.images_seen = 0
         self._losses: dict[str, Tensor] = {}
         self._validated: list[tuple[np.ndarray, ...]] = []
+        # Which of the candidates the last validation found best.
+        self._best = 0
         self._earlier_minutes = 0.0
         self._started = time.monotonic()
         # What all processes of a distributed training take for the time spent.
@@ -67,11 +73,17 @@ class TrainingModule(L.LightningModule):
     # -- training ------------------------------------------------------------------------------
 
     @property
+    def networks(self) -> list[Localizer]:
+        """The method's candidates: their averaged weights where they are kept, else themselves."""
+        if self.average is None:
+            return list(self.method.candidates)
+        averages = [self.average, *self.other_averages]
+        return [average.network for average in averages]
+
+    @property
     def best_network(self) -> Localizer:
-        """The averaged weights where they are kept, else the method's own."""
-        if self.average is not None:
-            return self.average.network  # type: ignore[return-value]
-        return self.method.predictor
+        """Of the candidates the one that the last validation found best, at first the first."""
+        return self.networks[self._best]
 
     @property
     def minutes(self) -> float:
@@ -109,7 +121,9 @@ class TrainingModule(L.LightningModule):
         super().optimizer_step(*args, **kwargs)
         # Here and not after the batch, where checkpoints are saved before this module is called.
         if self.average is not None:
-            self.average.update(self.method.predictor)
+            averages = [self.average, *self.other_averages]
+            for average, network in zip(averages, self.method.candidates, strict=True):
+                average.update(network)
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         stop = self._agree_on_stop()
@@ -153,16 +167,19 @@ class TrainingModule(L.LightningModule):
     # -- validation ----------------------------------------------------------------------------
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        network, view = self.best_network, self.views.plain(batch)
-        output: LocalizerOutput = network(view.images)
-        predicted, _ = points_in_file(
-            batch,
-            view,
-            output.heatmaps.float(),
-            stride=network.stride,
-            decoding=self.config.input.decoding,
-        )
-        figures = self.method.validation_figures(output, view.annotated)
+        view = self.views.plain(batch)
+        outputs: list[LocalizerOutput] = [network(view.images) for network in self.networks]
+        predicted = [
+            points_in_file(
+                batch,
+                view,
+                output.heatmaps.float(),
+                stride=self.method.model.stride,
+                decoding=self.config.input.decoding,
+            )[0]
+            for output in outputs
+        ]
+        figures = self.method.validation_figures(outputs[self._best], view.annotated)
         self.log_dict(
             {f"val/{name}": value for name, value in figures.items()},
             batch_size=len(batch),
@@ -173,20 +190,22 @@ class TrainingModule(L.LightningModule):
         # A single annotated point has no extent: then the file's longest side.
         lengths = torch.where(lengths > 0, lengths, batch.file_size.amax(dim=1))
         self._validated.append(
-            tuple(t.float().cpu().numpy() for t in (truth, predicted, batch.annotated, lengths))
+            tuple(t.float().cpu().numpy() for t in (truth, batch.annotated, lengths, *predicted))
         )
 
     def on_validation_epoch_end(self) -> None:
-        truth, predicted, annotated, lengths = (
+        truth, annotated, lengths, *predicted = (
             np.concatenate(parts) for parts in zip(*self._validated, strict=True)
         )
         self._validated.clear()
         count = annotated.sum()
-        right = count * pck(truth, predicted, annotated > 0, lengths, 0.1)
+        right = [count * pck(truth, p, annotated > 0, lengths, 0.1) for p in predicted]
         # Over all processes: the mean of their means would weigh their points differently.
-        totals = torch.tensor([right, count], dtype=torch.float32, device=self.device)
+        totals = torch.tensor([*right, count], dtype=torch.float32, device=self.device)
         totals = self.trainer.strategy.reduce(totals, reduce_op="sum")
-        self.log("val/pck@0.1", totals[0] / totals[1], prog_bar=True, sync_dist=True)
+        scores = totals[:-1] / totals[-1]
+        self._best = int(scores.argmax())
+        self.log("val/pck@0.1", scores[self._best], prog_bar=True, sync_dist=True)
 
     # -- checkpoints ---------------------------------------------------------------------------
 
@@ -199,7 +218,8 @@ class TrainingModule(L.LightningModule):
 
 def make_optimizer(method: Method, options: TrainingOptions) -> torch.optim.Optimizer:
     """Adam or AdamW; weights of norms and biases do not decay, a backbone may learn slower."""
-    backbone = {id(p) for p in method.model.backbone.parameters()}
+    networks = [module for module in method.modules() if isinstance(module, Localizer)]
+    backbone = {id(p) for network in networks for p in network.backbone.parameters()}
     groups: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
     for parameter in method.parameters():
         if parameter.requires_grad:

@@ -95,18 +95,20 @@ def test_labels_of_unlabelled_crops_are_never_read(name: str, perceptual: Path) 
     for poison in (False, True):
         method = build(name, perceptual)
         steps(method, make_batch(poison), 5)
-        states.append(method.predictor.state_dict())
+        states.append(torch.nn.ModuleList(method.candidates).state_dict())
     for key, value in states[0].items():
         assert torch.equal(value, states[1][key]), key
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_the_predictor_answers_with_a_heatmap_for_every_keypoint(
+def test_every_candidate_answers_with_a_heatmap_for_every_keypoint(
     name: str, perceptual: Path
 ) -> None:
-    predictor = build(name, perceptual).predictor.eval()
-    output = predictor(torch.zeros(1, 3, SIZE[1], SIZE[0]))
-    assert output.heatmaps.shape == (1, len(SKELETON), SIZE[1] // 4, SIZE[0] // 4)
+    method = build(name, perceptual).eval()
+    assert method.candidates[0] is method.model
+    for network in method.candidates:
+        output = network(torch.zeros(1, 3, SIZE[1], SIZE[0]))
+        assert output.heatmaps.shape == (1, len(SKELETON), SIZE[1] // 4, SIZE[0] // 4)
 
 
 def test_an_unknown_method_gets_the_nearest_known_one() -> None:

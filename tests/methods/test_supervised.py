@@ -92,8 +92,8 @@ def test_points_that_a_view_leaves_out_teach_nothing() -> None:
 
 def test_what_it_is() -> None:
     method = supervised()
-    assert method.predictor is method.model
-    assert isinstance(method.predictor, Localizer)
+    assert method.candidates == (method.model,)
+    assert isinstance(method.model, Localizer)
     assert not Supervised.uses_unlabeled
     assert Supervised.Options is SupervisedOptions
 

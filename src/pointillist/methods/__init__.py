@@ -6,6 +6,7 @@ from pointillist.errors import ConfigError, did_you_mean
 from pointillist.methods.adaptive_masking import AdaptiveMasking
 from pointillist.methods.base import Method, MethodOptions, Setting
 from pointillist.methods.consistency import Consistency
+from pointillist.methods.dual import Dual
 from pointillist.methods.equivariant_landmarks import EquivariantLandmarks
 from pointillist.methods.generative import Generative
 from pointillist.methods.mean_teacher import MeanTeacher
@@ -24,6 +25,7 @@ METHODS: dict[str, type[Method]] = {
         SemanticConsistency,
         MeanTeacher,
         Consistency,
+        Dual,
         AdaptiveMasking,
         MultiAugment,
     )

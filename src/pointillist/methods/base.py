@@ -86,7 +86,7 @@ class Method(nn.Module, ABC):
     mixed precision, compilation, distribution and checkpoints are the training's business.
 
     Args:
-        model: the network, shared by everything that the method trains.
+        model: the network that the method trains.
         setting: views, targets, skeleton.
         options: of the subclass's ``Options`` type.
     """
@@ -95,6 +95,8 @@ class Method(nn.Module, ABC):
     Options: ClassVar[type[MethodOptions]] = MethodOptions
     #: Whether the method learns from unlabelled crops; otherwise none are loaded.
     uses_unlabeled: ClassVar[bool] = True
+    #: Whether it is pointless where every crop is labelled.
+    needs_unlabeled: ClassVar[bool] = False
 
     def __init__(self, model: Localizer, setting: Setting, options: MethodOptions) -> None:
         super().__init__()
@@ -125,9 +127,9 @@ class Method(nn.Module, ABC):
         return {}
 
     @property
-    def predictor(self) -> Localizer:
-        """The network that is kept for inference."""
-        return self.model
+    def candidates(self) -> tuple[Localizer, ...]:
+        """The networks of which validation keeps the best for inference; without it the first."""
+        return (self.model,)
 
     def targets(self, view: View) -> Tensor:
         """Target heatmaps (B, K, H, W) of a view's points."""
