@@ -59,9 +59,9 @@ class SemanticConsistencyOptions(MethodOptions):
     }
 
     supervised: float = Field(1000.0, ge=0, description="lambda_1")
-    semantic: float = Field(0.5, ge=0, description="lambda_2, of the semantic consistency")
-    equivariance: float = Field(100.0, ge=0, description="lambda_3")
-    invariance: float = Field(100.0, ge=0, description="lambda_4")
+    semantic: float = Field(0.3, ge=0, description="lambda_2, of the semantic consistency")
+    equivariance: float = Field(1000.0, ge=0, description="lambda_3")
+    invariance: float = Field(30.0, ge=0, description="lambda_4")
     channels: int = Field(64, ge=1, description="C, of a representation")
     transform: Literal["perspective", "affine"] = Field(
         "perspective", description="kind of the random transform between the two passes"
@@ -96,8 +96,8 @@ class SemanticConsistencyOptions(MethodOptions):
     valid_only: bool = Field(
         True, description="pixels from outside the image do not count in the equivariance"
     )
-    burn_in: float = Field(0.0, ge=0, lt=1, description="share of the training without them")
-    ramp: float = Field(0.0, ge=0, lt=1, description="share in which their weights grow to full")
+    burn_in: float = Field(0.25, ge=0, lt=1, description="share of the training without them")
+    ramp: float = Field(0.1, ge=0, lt=1, description="share in which their weights grow to full")
 
 
 class SemanticConsistency(Method):
