@@ -64,7 +64,8 @@ def heatmaps_at(points: Tensor) -> Tensor:
 
 
 def inner_points(view: View) -> Tensor:
-    """(B, K, 2) places well inside a view, one for each keypoint."""
+    """(B, K, 2) places well inside a view, one for each keypoint, no two in one heatmap pixel."""
     torch.manual_seed(7)
-    low, high = torch.tensor([16.0, 12.0]), torch.tensor([48.0, 36.0])
-    return low + (high - low) * torch.rand(len(view.images), len(SKELETON), 2)
+    cells = torch.stack([torch.randperm(8 * 6)[: len(SKELETON)] for _ in view.images])
+    places = 4 * torch.stack([4 + cells % 8, 3 + cells // 8], dim=-1)
+    return places + 0.5 + 3 * torch.rand(places.shape)

@@ -1,0 +1,149 @@
+"""Several composed hard views: what each recipe does, and one loss each."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from teaching_cases import PLAIN, build, heatmaps_at, inner_points, unlabeled
+from test_methods import make_batch
+from torch import Tensor
+
+from pointillist.batch import View
+from pointillist.config import validate
+from pointillist.errors import ConfigError
+from pointillist.methods.multi_augment import MultiAugment, MultiAugmentOptions
+from pointillist.strong_views import Guidance, carry
+
+
+def multi(**options: object) -> MultiAugment:
+    method = build("multi_augment", **options)
+    assert isinstance(method, MultiAugment)
+    return method
+
+
+def guided(method: MultiAugment) -> tuple[View, Guidance]:
+    view = method.setting.views.plain(unlabeled())
+    order = method.setting.views.order(torch.device("cpu"))
+    return view, carry(heatmaps_at(inner_points(view)), view, view, order, 4)
+
+
+def test_one_loss_for_each_recipe_and_one_pass_for_all() -> None:
+    method = multi(recipes=("joint_cutout", "joint_occlusion+cutout", "cutmix"))
+    sizes: list[int] = []
+    method.model.register_forward_pre_hook(lambda module, given: sizes.append(len(given[0])))
+    losses = method(make_batch())
+    assert list(losses) == ["supervised", "joint_cutout", "joint_occlusion+cutout", "cutmix"]
+    assert sizes == [3, 3 + 3 * 3]
+
+
+def test_the_published_setting() -> None:
+    options = MultiAugmentOptions(faithful=True)
+    assert options.recipes == ("joint_occlusion+cutout", "joint_cutout+cutmix")
+    assert (options.burn_in, options.ramp, options.own_transforms) == (0, 0, False)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_hard_views_have_transforms_of_their_own_or_one(
+    own: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method = multi(recipes=("cutout", "joint_cutout"), own_transforms=own)
+    seen: list[View] = []
+    prepare = MultiAugment._prepare
+
+    def note(
+        self: MultiAugment, recipe: str, hard: View, guidance: Guidance
+    ) -> tuple[Tensor, Tensor]:
+        seen.append(hard)
+        return prepare(self, recipe, hard, guidance)
+
+    monkeypatch.setattr(MultiAugment, "_prepare", note)
+    method(make_batch())
+    assert torch.equal(seen[0].transform, seen[1].transform) is not own
+
+
+@pytest.mark.parametrize("part", ["joint_cutout", "cutout", "joint_occlusion", "cutmix", "mixup"])
+def test_every_part_changes_the_images_and_not_what_they_are_taken_from(part: str) -> None:
+    method = multi()
+    view, guidance = guided(method)
+    before = view.images.clone()
+    torch.manual_seed(0)
+    images, target = method._prepare(part, view, guidance)
+    assert torch.equal(view.images, before)
+    assert target is guidance.heatmaps
+    changed = (images != before).any(dim=1)
+    assert changed.any(dim=(1, 2)).all()
+    if part == "mixup":
+        # A share of the other image that varies between images and is a quarter at most.
+        assert (images - before).abs().amax() <= 0.25 * (before.amax() - before.amin())
+    else:
+        assert changed.float().mean() < 0.5
+
+
+def test_patches_over_joints_come_from_joints_of_another_image() -> None:
+    """Every image is of one colour, with another colour where its joints are."""
+    method = multi(joint_occlusions=1, patch_size=(0.05, 0.05), patch_jitter=0)
+    view, guidance = guided(method)
+    joints = torch.zeros_like(view.images)
+    for image in range(3):
+        joints[image] = image
+        for x, y in guidance.points[image].round().long().tolist():
+            joints[image, :, y - 3 : y + 4, x - 3 : x + 4] = 10 + image
+    torch.manual_seed(0)
+    images = method._occluded(joints, guidance)
+    changed = (images != joints).any(dim=1)
+    for image in range(3):
+        found = images[image, 0][changed[image]].unique().tolist()
+        # Half a patch is 2.4 px: all of it shows one joint of one other image.
+        (value,) = found
+        assert value in {10, 11, 12} - {10 + image}
+        rows, columns = torch.nonzero(changed[image], as_tuple=True)
+        middle = torch.stack([columns.float().mean() + 0.5, rows.float().mean() + 0.5])
+        assert (guidance.points[image] - middle).norm(dim=-1).min() < 1
+
+
+def test_a_joint_that_nobody_sees_gives_and_gets_no_patch() -> None:
+    method = multi(joint_occlusions=2)
+    view, guidance = guided(method)
+    guidance.inside.fill_(False)
+    assert torch.equal(method._occluded(view.images, guidance), view.images)
+
+
+@pytest.mark.parametrize("part", ["cutmix", "mixup"])
+def test_heatmaps_are_mixed_where_asked(part: str) -> None:
+    method = multi(mix_targets=True, cutmixes=3, patch_size=(0.2, 0.2))
+    view, guidance = guided(method)
+    images, target = view.images, guidance.heatmaps
+    torch.manual_seed(0)
+    # The same image everywhere in a map, so that a mix can be read off.
+    flat = torch.arange(3.0).view(3, 1, 1, 1)
+    mixed, labels = method._mixed(part, flat.expand_as(images), flat.expand_as(target))
+    if part == "mixup":
+        torch.testing.assert_close(labels[:, 0, 0, 0], mixed[:, 0, 0, 0])
+        assert not torch.equal(labels, flat.expand_as(target))
+    else:
+        averaged = torch.nn.functional.avg_pool2d(mixed[:, :1], 4)[:, 0]
+        # Where a heatmap pixel shows one image alone, its label is of that image.
+        alone = (averaged - averaged.round()).abs() < 1e-6
+        whole = torch.nn.functional.avg_pool2d(mixed[:, :1] ** 2, 4)[:, 0]
+        alone &= (whole - averaged**2).abs() < 1e-6
+        assert torch.equal(labels[:, 0][alone], averaged.round()[alone])
+        assert (labels[:, 0] != flat[:, 0]).any()
+
+
+@pytest.mark.parametrize(
+    ("recipes", "message"),
+    [
+        (["joint_cutuot"], "'joint_cutuot' is none of joint_occlusion, joint_cutout"),
+        (["cutout", "cutout"], "each recipe can be there once"),
+        ([], "at least 1"),
+    ],
+)
+def test_recipes_are_checked(recipes: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        validate(MultiAugmentOptions, {"recipes": recipes})
+
+
+def test_the_views_ranges_can_be_given_in_part() -> None:
+    options = MultiAugmentOptions(hard=PLAIN)
+    assert options.hard.normal
+    assert options.hard.rotation == 0
