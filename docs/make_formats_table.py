@@ -28,8 +28,8 @@ INTRO = """# Data formats
 
 This page is written by `docs/make_formats_table.py` from the code.
 
-`pointillist info DATA`, `train`, `evaluate` and `convert` find out which layout a file or folder
-has; `--format NAME` says it. In Python: `pointillist.open_dataset(path)`.
+`pointillist info DATA`, `convert`, `split`, `train`, `evaluate` and `predict` find out which layout
+a file or folder has; `--format NAME` says it. In Python: `pointillist.open_dataset(path)`.
 
 Coordinates are in the file's pixels, continuous, with the centre of the top-left pixel at
 (0.5, 0.5). Layouts that count otherwise are converted at the door, both ways:
@@ -48,9 +48,10 @@ found by name (`left_ear`/`right_ear`, `L_Ear`/`R_Ear`, `paw_l`/`paw_r`). Names 
 **Unlabelled data.** Images without a row, rows without a number, suggested frames and a project's
 videos are unlabelled data, without being asked for.
 
-**Files that moved** are looked for by name below the data's folder, and it is said what was found;
-two files that fit equally well are not guessed between. Another folder can be named:
-`open_dataset(path, images=FOLDER)`.
+**Files that moved** are looked for by name below the folder that `--images` names, and where the
+table says so below the data's own folder without being asked; it is said what was found, and two
+files that fit equally well are not guessed between
+([Images that moved](data.md#images-that-moved)). In Python: `open_dataset(path, images=FOLDER)`.
 """
 
 
@@ -160,13 +161,15 @@ def _target(layout: Format) -> str:
 def page() -> str:
     """The whole page."""
     layouts = [get_format(name) for name in format_names()]
-    lines = [INTRO, "## Layouts\n", "| name | layout | read | write | images | needs |"]
-    lines.append("|---|---|---|---|---|---|")
+    head = ("name", "layout", "read", "write", "images", "moved files", "needs")
+    lines = [INTRO, "## Layouts\n", f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     for layout in layouts:
         images = "copied" if layout.own_images else "named" if layout.write else ""
         write = "yes" if layout.write else "no"
         needs = f"`pip install '{layout.needs}'`" if layout.needs else ""
-        lines.append(f"| `{layout.name}` | {layout.title} | yes | {write} | {images} | {needs} |")
+        moved = "looked for" if layout.searches else ""
+        start = f"| `{layout.name}` | {layout.title} | yes | {write} | {images}"
+        lines.append(f"{start} | {moved} | {needs} |")
     lines += [
         "\n## What a round trip keeps\n",
         "Tried with a small data set when this page was made.",

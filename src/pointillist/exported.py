@@ -8,6 +8,7 @@ is :mod:`pointillist.exporting`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -250,35 +251,46 @@ class _OnnxBackend(_ExportedBackend):
 
 
 class _OpenVinoBackend(_ExportedBackend):
-    """OpenVINO's files in OpenVINO."""
+    """OpenVINO's files in OpenVINO.
+
+    Several crops go one to a core: faster on any number of cores than one batch on all of them,
+    and in the memory of few crops. A single one has all cores to itself.
+    """
 
     def __init__(self, model: ExportedModel) -> None:
         super().__init__(model)
         openvino = import_library("openvino")
-        core = openvino.Core()
-        precision = "bf16" if model.description.precision == "bfloat16" else "f32"
+        self._core = openvino.Core()
+        # Without the hint, a float32 file is computed in bfloat16 where the processor has that.
+        self._precision = "bf16" if model.description.precision == "bfloat16" else "f32"
         try:
-            network = core.read_model(model.path)
-            inputs = [value.any_name for value in network.inputs]
-            self._check(model, inputs, [value.any_name for value in network.outputs])
-            # One crop at a time, several at once: faster on any number of cores than one batch on
-            # all of them, and in the memory of few crops.
-            network.reshape([1, *self.size[::-1], 3])
-            compiled = core.compile_model(
-                network,
-                "CPU",
-                {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": precision},
-            )
+            self._network = self._core.read_model(model.path)
+            inputs = [value.any_name for value in self._network.inputs]
+            self._check(model, inputs, [value.any_name for value in self._network.outputs])
+            self._network.reshape([1, *self.size[::-1], 3])
+            self._queue = openvino.AsyncInferQueue(self._compiled("THROUGHPUT"))
         except RuntimeError as error:
             raise _unreadable("OpenVINO", model, error) from None
-        self._queue = openvino.AsyncInferQueue(compiled)
         self._queue.set_callback(_keep)
+
+    def _compiled(self, hint: str) -> Any:
+        options = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": self._precision}
+        return self._core.compile_model(self._network, "CPU", options)
+
+    @cached_property
+    def _single(self) -> Any:
+        """What computes one crop; made when it is needed, as it takes the weights' memory again."""
+        return self._compiled("LATENCY").create_infer_request()
 
     def __call__(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """As :class:`~pointillist.backend.Backend` has it."""
         keypoints = len(self.skeleton)
         points = np.empty((len(crops), keypoints, 2), np.float32)
         confidence = np.empty((len(crops), keypoints), np.float32)
+        if len(crops) == 1 and len(self._queue) > 1:
+            self._single.infer({INPUT: crops})
+            _keep(self._single, (points[0], confidence[0]))
+            return points, confidence
         for i, crop in enumerate(crops):
             self._queue.start_async({INPUT: crop[None]}, (points[i], confidence[i]))
         self._queue.wait_all()

@@ -159,27 +159,40 @@ def _instance(sample: Sample, prediction: _Prediction) -> Instance:
     )
 
 
-def as_dataset(images: str | Path | Dataset | Sequence[str | Path]) -> Dataset:
-    """A data set, file, folder or list of files as a Dataset."""
-    if isinstance(images, Dataset):
-        return images
-    if isinstance(images, (str, Path)):
-        if is_video(images):
+def as_dataset(
+    source: str | Path | Dataset | Sequence[str | Path],
+    format: str | None = None,
+    *,
+    images: str | Path | None = None,
+) -> Dataset:
+    """A data set, file, folder or list of files as a Dataset.
+
+    Args:
+        source: what it is to be made of.
+        format: layout of the files; none: found out.
+        images: folder below which images that have moved are looked for by name.
+    """
+    if isinstance(source, Dataset):
+        return source
+    if isinstance(source, (str, Path)):
+        if is_video(source):
             raise DataError(
                 "a video is no data set",
-                where=images,
+                where=source,
                 do="Predict it with pointillist.video_prediction.predict_video.",
             )
-        return open_dataset(images)
-    paths = [Path(path) for path in images]
+        return open_dataset(source, format, images=images)
+    paths = [Path(path) for path in source]
     if len(paths) == 1:
-        return open_dataset(paths[0])
-    parts = [open_dataset(path) for path in paths]
+        return open_dataset(paths[0], format, images=images)
+    parts = [open_dataset(path, format, images=images) for path in paths]
     joined: list[Image] = []
     for part in parts:
         joined += [replace(image, path=str(part.file(image).resolve())) for image in part.images]
     skeletons = [part.skeleton for part in parts if part.skeleton is not None]
-    return Dataset(skeletons[0] if skeletons else None, joined, Path.cwd())
+    dataset = Dataset(skeletons[0] if skeletons else None, joined, Path.cwd())
+    dataset.problems = [line for part in parts for line in part.problems]
+    return dataset
 
 
 def predict(
@@ -209,7 +222,8 @@ def predict(
 
     Returns:
         the images with predicted instances: points in the file's pixels, confidence in [0, 1].
-        ``problems`` names every file that could not be read, with the reason.
+        ``problems`` has what was noticed in reading the data, and names every file that could not
+        be read, with the reason.
     """
     run = open_model(run)
     dataset = as_dataset(images)
@@ -224,9 +238,13 @@ def predict(
         quiet=quiet,
         say=say,
     )
+    in_data = partial(predictor.predict, quiet=quiet)
     if detections is None:
-        return predictor.predict(dataset, quiet=quiet)
-    return predict_in_boxes(partial(predictor.predict, quiet=quiet), dataset, detections)
+        predicted = in_data(dataset)
+    else:
+        predicted = predict_in_boxes(in_data, dataset, detections)
+    predicted.problems = [*dataset.problems, *predicted.problems]
+    return predicted
 
 
 def evaluate(
@@ -268,6 +286,7 @@ def evaluate(
 
     run = open_model(run)
     truth = as_dataset(data)
+    noticed = truth.problems
     if truth.skeleton is None or truth.skeleton.keypoints != run.skeleton.keypoints:
         raise DataError(
             f"this data has other keypoints than the run {run.path}",
@@ -295,8 +314,12 @@ def evaluate(
         predicted = predict(run, given, localize=False, **options)
     kept = [image.problem is None for image in predicted.images]
     if not any(kept):
-        raise DataError("none of the images can be read", where=truth.root)
-    problems = predicted.problems
+        raise DataError(
+            f"none of the images can be read, such as {predicted.problems[0]}",
+            where=truth.root,
+            do="If they have moved, name the folder that holds them with --images.",
+        )
+    problems = [*noticed, *predicted.problems]
     truth = truth.subset(i for i, keep in zip(truth.images, kept, strict=True) if keep)
     predicted = predicted.subset(i for i, keep in zip(predicted.images, kept, strict=True) if keep)
     predicted.problems = problems

@@ -8,6 +8,7 @@
     environment.json    versions, machine, commit
     weights.txt         what of a weights file did and did not load
     problems.txt        files that were left out, with the reason
+    notes.txt           what was noticed in reading the data, and the left-right pairs
     metrics.csv         losses and validation over the steps
     tensorboard/        the same for TensorBoard
     checkpoints/        last.ckpt (to resume), best.ckpt

@@ -17,7 +17,6 @@ import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from pointillist.allocation import keep_freed_memory
 from pointillist.augment import ViewMaker
@@ -28,9 +27,10 @@ from pointillist.callbacks import (
     TrainingProgress,
     save_network,
 )
-from pointillist.config import Config, TrainingOptions, validate
+from pointillist.config import Config, validate
 from pointillist.crops import CONTEXT, CropSpec
 from pointillist.dataset import Dataset
+from pointillist.devices import check_machine, lightning_options
 from pointillist.errors import ConfigError, DataError, PointillistError
 from pointillist.files import write_json, write_text
 from pointillist.lightning_module import TrainingModule
@@ -39,7 +39,6 @@ from pointillist.lock import FolderLock
 from pointillist.logs import make_loggers, silence_lightning
 from pointillist.methods import Method, Setting, get_method
 from pointillist.models.localizer import create_localizer
-from pointillist.precision import resolve_precision
 from pointillist.progress import counted, tell
 from pointillist.run import Run
 from pointillist.samples import Sample, labeled_samples, unlabeled_samples
@@ -57,6 +56,8 @@ def train(
     data: str | Path | Dataset | None = None,
     out: str | Path = "runs/run",
     *,
+    format: str | None = None,
+    images: str | Path | None = None,
     unlabeled: Sequence[str | Path | Dataset] = (),
     val: str | Path | Dataset | None = None,
     config: Config | None = None,
@@ -71,6 +72,9 @@ def train(
         data: a data set in any known layout or a folder that ``pointillist split`` wrote; images
             without annotation count as unlabelled. Not needed to resume.
         out: the run's folder.
+        format: layout of ``data``; none: found out.
+        images: folder below which files that have moved are looked for by name; for a run that
+            is resumed, those of its split.
         unlabeled: more images without labels.
         val: what to validate on; none: the split's, else a share of the labelled images.
         config: every option; none: the defaults.
@@ -103,6 +107,8 @@ def train(
         get_method(config.method)
         parts = gather(
             data,
+            format=format,
+            images=images,
             unlabeled=unlabeled,
             val=val,
             flip_pairs=flip_pairs,
@@ -112,9 +118,12 @@ def train(
         )
         # Both before a wrong option leaves a folder behind.
         built = _build(config, parts.skeleton)
-        _check_machine(config.training, built[0].model)
+        check_machine(config.training, built[0].model)
         run = Run.create(out, config, parts.skeleton)
         parts.save(out / "split")
+        for line in parts.notes:
+            tell(line, quiet)
+        write_text(out / "notes.txt", "".join(f"{line}\n" for line in parts.notes))
         report = built[0].model.backbone.weights_report
         if report is not None:
             write_text(out / "weights.txt", f"{report.summary()}\n")
@@ -128,16 +137,19 @@ def train(
     )  # fmt: skip
     try:
         if run.config.localize and not run.box_finder_weights.exists():
-            _localize(run, quiet)
+            _localize(run, images, quiet)
         # Read back, as another process and a resumed training do: all see the same numbers.
-        fit(run, TrainingData.open(out / "split"), *built, quiet=quiet)
+        parts = TrainingData.open(out / "split", images)
+        for line in parts.notes if resume and not _rank() else ():
+            tell(line, quiet)
+        fit(run, parts, *built, quiet=quiet)
     finally:
         if lock is not None:
             lock.release()
     return run
 
 
-def _localize(run: Run, quiet: bool) -> None:
+def _localize(run: Run, images: str | Path | None, quiet: bool) -> None:
     """Has the first process train the box finder and put boxes into the split."""
     if _rank() > 0:
         _wait_for(run.box_finder_weights, 24 * 3600)
@@ -145,7 +157,7 @@ def _localize(run: Run, quiet: bool) -> None:
     from pointillist.boxes.preparation import prepare_boxes
 
     left_out = (run.path / _READY).read_text(encoding="utf-8").splitlines()
-    data = replace(TrainingData.open(run.path / "split"), problems=left_out)
+    data = replace(TrainingData.open(run.path / "split", images), problems=left_out)
     try:
         data = prepare_boxes(run, data, quiet=quiet)
     except SystemExit:  # Lightning's answer to Ctrl-C
@@ -289,7 +301,7 @@ def _trainer(
         callbacks.append(EarlyStopping(MONITOR, mode="max", patience=options.patience))
     callbacks.append(KeepLast(run.last_checkpoint, None if validated else options.validate_every))
     return L.Trainer(
-        **_machine(options, network),
+        **lightning_options(options, network),
         max_steps=options.max_steps,
         callbacks=callbacks,
         logger=make_loggers(run.path, start),
@@ -304,35 +316,6 @@ def _trainer(
         use_distributed_sampler=False,
         benchmark=True,
     )
-
-
-def _machine(options: TrainingOptions, network: torch.nn.Module) -> dict[str, Any]:
-    """What Lightning is told of devices and precision."""
-    distributed = options.devices * options.nodes > 1
-    return {
-        "accelerator": options.accelerator,
-        "devices": options.devices,
-        "num_nodes": options.nodes,
-        "strategy": "ddp_find_unused_parameters_true" if distributed else "auto",
-        "precision": resolve_precision(options.precision, network, options.accelerator),
-    }
-
-
-def _check_machine(options: TrainingOptions, network: torch.nn.Module) -> None:
-    """Whether Lightning accepts devices and precision.
-
-    Raises:
-        ConfigError: it does not, with its reason.
-    """
-    silence_lightning()
-    try:
-        L.Trainer(**_machine(options, network), logger=False, enable_checkpointing=False)
-    except (MisconfigurationException, RuntimeError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(
-            f"this machine cannot train so: {reason}",
-            do="See the options training.accelerator, devices and precision.",
-        ) from None
 
 
 def default_preset() -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from pointillist.dataset import Dataset, Image
 from pointillist.errors import ConfigError, DataError, PointillistError
 from pointillist.formats import open_dataset, save_dataset
+from pointillist.formats.moved import find_images
 from pointillist.inspection import readable_images
 from pointillist.media import is_video
 from pointillist.progress import counted
@@ -36,12 +37,14 @@ class TrainingData:
         unlabeled: images whose labels, if any, were left behind.
         val: images to validate on; empty: none.
         problems: files that were left out, one line each with the reason.
+        notes: what was noticed in reading (files that have moved, say), and the left-right pairs.
     """
 
     labeled: Dataset
     unlabeled: Dataset
     val: Dataset
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def skeleton(self) -> Skeleton:
@@ -64,20 +67,23 @@ class TrainingData:
             save_dataset(part, folder / f"{name}.json")
 
     @classmethod
-    def open(cls, folder: Path) -> TrainingData:
-        """Reads the three parts back."""
-        labeled = open_dataset(folder / "labeled.json", "coco")
+    def open(cls, folder: Path, images: str | Path | None = None) -> TrainingData:
+        """Reads the three parts back; files that moved are looked for by name below ``images``."""
+        labeled = open_dataset(folder / "labeled.json", "coco", images=images)
         files = {name: folder / f"{name}.json" for name in PARTS[1:]}
         rest = {
-            name: open_dataset(file, "coco") if file.exists() else labeled.subset([])
+            name: open_dataset(file, "coco", images=images) if file.exists() else labeled.subset([])
             for name, file in files.items()
         }
-        return cls(labeled, rest["unlabeled"], rest["val"])
+        notes = [line for part in (labeled, *rest.values()) for line in part.problems]
+        return cls(labeled, rest["unlabeled"], rest["val"], notes=notes)
 
 
 def gather(
     data: str | Path | Dataset,
     *,
+    format: str | None = None,
+    images: str | Path | None = None,
     unlabeled: Sequence[str | Path | Dataset] = (),
     val: str | Path | Dataset | None = None,
     flip_pairs: Sequence[tuple[str, str]] = (),
@@ -91,6 +97,9 @@ def gather(
         data: a data set in any known layout, or a folder that ``pointillist split`` wrote.
             Images in it without annotation count as unlabelled, and so do frames of the videos
             that belong to it.
+        format: layout of ``data``; none: found out.
+        images: folder below which files of all that is given are looked for by name if they are
+            not where they should be.
         unlabeled: more images without labels; labels in them are never read. Of a video, and of
             each of the data's own, up to :data:`FRAMES_OF_A_VIDEO` frames that differ are taken.
         val: what to validate on; none: the split folder's, else a share of the labelled images.
@@ -102,10 +111,10 @@ def gather(
     Raises:
         DataError: nothing is labelled, skeletons differ, or (``strict``) a file cannot be read.
     """
-    parts = _open_parts(data)
+    parts = _open_parts(data, format, images)
     labeled = parts["labeled"]
     if val is not None:
-        parts["val"] = _open(val)
+        parts["val"] = _open(val, images=images)
     if flip_pairs:
         parts = {
             name: part.with_flip_pairs(flip_pairs) if part.skeleton else part
@@ -114,7 +123,8 @@ def gather(
         labeled = parts["labeled"]
     problems: list[str] = []
     frames = _frames(_videos(labeled, unlabeled), problems, seed=seed, strict=strict, quiet=quiet)
-    others = [_open(part) for part in unlabeled if not _is_video(part)]
+    others = [_open(part, images=images) for part in unlabeled if not _is_video(part)]
+    notes = [line for part in (*parts.values(), *others) for line in part.problems]
     bare = [_bare(part) for part in (parts.get("unlabeled"), *others, *frames) if part]
     bare.insert(0, _bare(labeled.subset(labeled.unlabeled)))
     labeled = labeled.subset(labeled.labeled)
@@ -128,16 +138,34 @@ def gather(
     checked = []
     for part in (labeled, pool, parts.get("val") or labeled.subset([])):
         good, bad = readable_images(part, strict=strict)
-        problems += [str(problem) for problem in bad]
+        if part is labeled and not good.images:
+            raise DataError(
+                f"none of the labelled images can be read, such as {bad[0]}",
+                where=labeled.root,
+                do="If they have moved, name the folder that holds them with --images.",
+            )
+        problems += bad
         checked.append(good)
     labeled, pool, held_out = checked
-    if not labeled.images:
-        raise DataError("none of the labelled images can be read", where=labeled.root)
     if val is not None or held_out.images:
         _check_validation(held_out, labeled)
     if "val" not in parts:
         labeled, held_out = hold_out(labeled, seed)
-    return TrainingData(labeled, pool, held_out, problems)
+    if labeled.skeleton is not None:
+        notes.append(_pairs(labeled.skeleton))
+    return TrainingData(labeled, pool, held_out, problems, list(dict.fromkeys(notes)))
+
+
+def _pairs(skeleton: Skeleton) -> str:
+    """Which points a mirror image exchanges, in words: a wrong pair spoils a training unseen."""
+    names = skeleton.keypoints
+    pairs = ", ".join(f"{names[a]}/{names[b]}" for a, b in skeleton.flip_pairs)
+    if not pairs:
+        return (
+            "no left-right pairs are known, so images are never mirrored; "
+            "name them with --flip-pair LEFT,RIGHT"
+        )
+    return f"a mirror image exchanges: {pairs}; name others with --flip-pair LEFT,RIGHT"
 
 
 def _check_validation(held_out: Dataset, labeled: Dataset) -> None:
@@ -213,18 +241,24 @@ def _frames(
     return parts
 
 
-def _open(data: str | Path | Dataset) -> Dataset:
-    return data if isinstance(data, Dataset) else open_dataset(data)
-
-
-def _open_parts(data: str | Path | Dataset) -> dict[str, Dataset]:
-    """A split folder gives its parts; anything else is the labelled part."""
+def _open(
+    data: str | Path | Dataset, format: str | None = None, images: str | Path | None = None
+) -> Dataset:
     if not isinstance(data, Dataset):
+        return open_dataset(data, format, images=images)
+    return data if images is None else find_images(data, images)
+
+
+def _open_parts(
+    data: str | Path | Dataset, format: str | None, images: str | Path | None
+) -> dict[str, Dataset]:
+    """A split folder gives its parts; anything else is the labelled part."""
+    if not isinstance(data, Dataset) and format is None:
         folder = Path(data)
         if (folder / "labeled.json").is_file():
             files = {name: folder / f"{name}.json" for name in PARTS}
-            return {name: open_dataset(f, "coco") for name, f in files.items() if f.is_file()}
-    return {"labeled": _open(data)}
+            return {n: _open(file, "coco", images) for n, file in files.items() if file.is_file()}
+    return {"labeled": _open(data, format, images)}
 
 
 def _bare(part: Dataset) -> Dataset:

@@ -14,7 +14,7 @@ from pointillist.dataset import Image
 from pointillist.errors import DataError
 from pointillist.formats import detect_format, open_dataset, save_dataset
 from pointillist.formats import tables as tables_module
-from pointillist.formats.moved import ImagesMissingError, find_images
+from pointillist.formats.moved import find_images
 from video_files import make_video
 
 HEADER = "scorer,A,A,A,A\nbodyparts,nose,nose,tail,tail\ncoords,x,y,x,y\n"
@@ -198,7 +198,7 @@ def test_all_images_ambiguous(tmp_path: Path) -> None:
     (dataset.root / dataset[0].path).unlink()
     for folder in ("x", "y"):
         write_image(tmp_path / "q" / folder / "a.png")
-    with pytest.raises(ImagesMissingError, match="are there several times"):
+    with pytest.raises(DataError, match="cannot be told apart"):
         find_images(dataset, tmp_path / "q")
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from pointillist.cli.data import FormatName, Images
 from pointillist.cli.printing import notes, print_json, print_table
 from pointillist.cli.video import predict_videos
 
@@ -33,6 +34,8 @@ BoxScore = Annotated[
 def evaluate(
     run: RunFolder,
     data: Annotated[Path, typer.Argument(help="Annotated data set.")],
+    format: FormatName = None,
+    images: Images = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     plots: Annotated[
         Path | None, typer.Option("--plots", help="Folder for plots and an HTML report.")
@@ -58,7 +61,7 @@ def evaluate(
     length = normalizer if normalizer.isalpha() else _number(normalizer)
     scores, truth, predicted = inference.evaluate(
         run,
-        data,
+        inference.as_dataset(data, format, images=images),
         alphas=tuple(alpha or (0.05, 0.1, 0.2)),
         normalizer=length,
         flip=flip,
@@ -90,6 +93,8 @@ def predict(
             "-o", "--out", help="File to write: .json, .csv, .slp, .h5; of several videos a folder."
         ),
     ],
+    format: FormatName = None,
+    moved: Images = None,
     overlay: Annotated[
         Path | None,
         typer.Option(
@@ -140,7 +145,7 @@ def predict(
 
     predicted = inference.predict(
         run,
-        images,
+        inference.as_dataset(images, format, images=moved),
         flip=flip,
         device=device,
         localize=localize,

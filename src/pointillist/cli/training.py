@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pointillist.cli.data import FormatName, Images
 from pointillist.cli.printing import notes
 
 
@@ -26,6 +27,8 @@ def train(
         Path | None,
         typer.Option(help="Validate on this; else on a share of the labelled images."),
     ] = None,
+    format: FormatName = None,
+    images: Images = None,
     method: Annotated[str | None, typer.Option(help="Training method.")] = None,
     preset: Annotated[str | None, typer.Option(help="cpu, gpu or paper.")] = None,
     weights: Annotated[
@@ -62,7 +65,9 @@ def train(
     from pointillist.config import make_config
 
     if resume and (data is not None or preset or config or set or method or localize):
-        raise typer.BadParameter("--resume continues a run as it is: give only -o with it")
+        raise typer.BadParameter(
+            "--resume continues a run as it is: give only -o with it, and --images if they moved"
+        )
     values: dict[str, Any] = {"model": {}, "training": {}}
     if method is not None:
         values["method"] = method
@@ -85,6 +90,8 @@ def train(
     run = training.train(
         data,
         out,
+        format=format,
+        images=images,
         unlabeled=unlabeled or (),
         val=val,
         config=options,

@@ -11,7 +11,7 @@ from pathlib import Path
 from pointillist.dataset import Dataset
 from pointillist.errors import DataError, did_you_mean
 from pointillist.formats.base import Format
-from pointillist.formats.moved import ImagesMissingError, find_images
+from pointillist.formats.moved import find_images
 
 #: Module of every format, in the order in which detection asks them: the most particular first,
 #: the plain folder of images last.
@@ -69,7 +69,7 @@ def open_dataset(
     Args:
         path: file or folder.
         format: name of the layout; none: found out.
-        images: folder to look in, by name, for images that are not where the data says.
+        images: folder below which files that are not where the data says are looked for by name.
 
     Raises:
         DataError: nothing is there, the layout is unknown, or the content is broken.
@@ -78,13 +78,13 @@ def open_dataset(
     chosen = detect_format(path) if format is None else get_format(format)
     if not path.exists():
         raise DataError("there is no such file or folder", where=path)
-    try:
-        dataset = chosen.read(path)
-    except ImagesMissingError as error:
-        if images is None:
-            raise
-        dataset = error.dataset
-    return dataset if images is None else find_images(dataset, images)
+    below = None if images is None else Path(images)
+    if below is not None and not below.is_dir():
+        raise DataError("there is no such folder to look for images in", where=below)
+    if chosen.searches:
+        return chosen.read(path, below)
+    dataset = chosen.read(path)
+    return dataset if below is None else find_images(dataset, below)
 
 
 def save_dataset(dataset: Dataset, path: str | Path, format: str = "coco") -> list[str]:

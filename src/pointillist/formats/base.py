@@ -27,24 +27,28 @@ class Format:
         name: what the command line calls it.
         title: what people call it.
         detect: whether a path (file or folder) looks like this layout; cheap, never raises.
-        read: path -> Dataset, with points in this project's convention; raises DataError.
+        read: path -> Dataset, with points in this project's convention; raises DataError. With
+            ``searches`` it takes a second argument: a folder below which to look for files that
+            moved, or none.
         write: (dataset, path) -> what could not be kept, one line each; none: read only.
         loses: what a round trip loses, in words, for docs/formats.md; empty: nothing.
         not_read: what reading leaves out or takes otherwise than the tool does, for the same page.
         needs: what must be installed besides the package, as pip takes it; empty: nothing.
         own_images: whether ``write`` copies the images too, because the layout dictates where
             they lie; otherwise the annotations say where they are.
+        searches: whether files that moved are looked for by name, below the data's folder too.
     """
 
     name: str
     title: str
     detect: Callable[[Path], bool]
-    read: Callable[[Path], Dataset]
+    read: Callable[..., Dataset]
     write: Callable[[Dataset, Path], list[str]] | None = None
     loses: str = ""
     own_images: bool = False
     not_read: str = ""
     needs: str = ""
+    searches: bool = False
 
 
 @contextlib.contextmanager

@@ -34,6 +34,7 @@ from pointillist.formats.base import (
 )
 from pointillist.formats.coco_categories import Categories, read_categories, write_categories
 from pointillist.formats.locate import clean_name, find_image_root, names_from
+from pointillist.formats.moved import find_some_images
 from pointillist.skeleton import Skeleton, side_problems
 
 #: Decimals of written coordinates: far below what anybody can annotate.
@@ -47,12 +48,15 @@ def detect(path: Path) -> bool:
     return path.suffix.lower() == ".json"
 
 
-def read(path: Path) -> Dataset:
+def read(path: Path, below: Path | None = None) -> Dataset:
     """Reads a COCO keypoints file, or the only one in a folder or its ``annotations``.
+
+    Images that moved are looked for by name below the file's folder and ``below``.
 
     Raises:
         DataError: the file or an entry is broken, ids repeat, an annotation's image or category
-            does not exist, categories have different keypoints, or there is no image.
+            does not exist, categories have different keypoints, there is no image, or none of them
+            lies ``below`` either.
     """
     file = path
     if path.is_dir():
@@ -72,14 +76,9 @@ def read(path: Path) -> Dataset:
     problems = _read_annotations(content.get("annotations", []), images, categories, file)
     root, lost = find_image_root(file.parent, [image.path for image in images.values()])
     if categories.skeleton is not None and not categories.pairs_given:
-        lost += side_problems(categories.skeleton)
-    return Dataset(
-        categories.skeleton,
-        list(images.values()),
-        root=root,
-        name=file.stem,
-        problems=lost + problems,
-    )
+        problems = [*side_problems(categories.skeleton), *problems]
+    dataset = Dataset(categories.skeleton, list(images.values()), root, file.stem, problems)
+    return find_some_images(dataset, file.parent, below, lost)
 
 
 def write(dataset: Dataset, path: Path) -> list[str]:
@@ -349,4 +348,5 @@ FORMAT = Format(
     read=read,
     write=write,
     loses="segmentation masks and keys that pointillist does not know",
+    searches=True,
 )

@@ -41,8 +41,8 @@ def detect(path: Path) -> bool:
         return "<annotations>" in stream.read(1000)
 
 
-def read(path: Path) -> Dataset:
-    """Reads an annotation file; images are looked for beside it and below its folder.
+def read(path: Path, below: Path | None = None) -> Dataset:
+    """Reads an annotation file; images are looked for beside it and below its folder and ``below``.
 
     Raises:
         DataError: the XML is broken or has no keypoint, a point is no place, or no image is there.
@@ -57,7 +57,7 @@ def read(path: Path) -> Dataset:
         raise DataError("there is no image in this file", where=file)
     dataset = Dataset(skeleton, images, file.parent, name=file.stem)
     dataset.problems += side_problems(skeleton)
-    return find_images(dataset, file.parent)
+    return find_images(dataset, file.parent, below)
 
 
 def write(dataset: Dataset, path: Path) -> list[str]:
@@ -312,4 +312,5 @@ FORMAT = Format(
     loses="left-right pairs that the names do not tell, tracks, confidence, sigmas, groups",
     not_read="shapes other than skeletons, points and boxes; attributes; of a video, frames "
     "without a shape",
+    searches=True,
 )

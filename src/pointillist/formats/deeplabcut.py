@@ -28,7 +28,7 @@ from pointillist.formats.deeplabcut_config import (
 )
 from pointillist.formats.lightning_pose import placed_by_group, write_table_file
 from pointillist.formats.losses import losses
-from pointillist.formats.moved import find_images
+from pointillist.formats.moved import find_images, search
 from pointillist.formats.placing import place_image
 from pointillist.formats.tables import (
     Table,
@@ -60,8 +60,11 @@ def detect(path: Path) -> bool:
     )
 
 
-def read(path: Path) -> Dataset:
+def read(path: Path, below: Path | None = None) -> Dataset:
     """Reads a project, or the one folder of it that a table is in.
+
+    Images that moved are looked for by name in the project and ``below``, videos in its ``videos``
+    and ``below``.
 
     Raises:
         DataError: the config or a table is broken, a folder has tables of two scorers and the
@@ -92,14 +95,14 @@ def read(path: Path) -> Dataset:
             images.append(Image(where, instances=instances, group=file.parent.name))
     problems += side_problems(skeleton)
     dataset = Dataset(skeleton, images, root, name=root.resolve().name, problems=problems)
-    dataset = find_images(dataset, root)
+    dataset = find_images(dataset, root, below)
     known = {image.path for image in dataset}
     for folder_path in [only.parent] if only else _folders(root):
         names = [f"labeled-data/{folder_path.name}/{f.name}" for f in _images_in(folder_path)]
         dataset.images += [
             Image(name, group=folder_path.name) for name in names if name not in known
         ]
-    dataset.videos = [] if only else _videos(root, config, dataset.problems)
+    dataset.videos = [] if only else _videos(root, config, below, dataset.problems)
     return dataset
 
 
@@ -206,14 +209,19 @@ def _images_in(folder: Path) -> list[Path]:
     return sorted(files, key=lambda file: natural_key(file.name))
 
 
-def _videos(root: Path, config: dict[str, Any], problems: list[str]) -> list[Path]:
-    """The config's videos where they are or in ``videos``; without a config those in ``videos``."""
+def _videos(
+    root: Path, config: dict[str, Any], below: Path | None, problems: list[str]
+) -> list[Path]:
+    """The config's videos where they are, or by name in ``videos`` and below another folder.
+
+    Without a config those in ``videos``.
+    """
     folder = root / "videos"
     here = [f for f in sorted(folder.iterdir()) if is_video(f)] if folder.is_dir() else []
     if not config:
         return [file for file in here if not file.stem.endswith("_labeled")]
-    found, missing = [], []
     by_name = {file.name.lower(): file for file in here}
+    found, missing = [], []
     for name in video_names(config):
         plain = PureWindowsPath(name).name if "\\" in name else Path(name).name
         if (root / name).is_file():
@@ -221,9 +229,16 @@ def _videos(root: Path, config: dict[str, Any], problems: list[str]) -> list[Pat
         elif plain.lower() in by_name:
             found.append(by_name[plain.lower()])
         else:
-            missing.append(plain)
+            missing.append(name)
+    if below is not None and missing:
+        moved = search(missing, [below])
+        problems += moved.lines()
+        found += [file for file, _ in moved.found.values()]
+        missing = moved.lost
     if missing:
-        problems.append(summary(missing, "videos of the config are not there nor in 'videos'"))
+        also = "" if below is None else f", nor below {below}"
+        names = [PureWindowsPath(name).name for name in missing]
+        problems.append(summary(names, f"videos of the config are not there nor in 'videos'{also}"))
     return found
 
 
@@ -236,4 +251,5 @@ FORMAT = Format(
     loses="boxes, hidden points (they become visible ones), sigmas, categories",
     own_images=True,
     not_read="crop of a video (its frames are whole), columns that are no coordinates",
+    searches=True,
 )

@@ -43,8 +43,8 @@ def detect(path: Path) -> bool:
     return start.startswith("[") and '"data"' in start and any(mark in start for mark in marks)
 
 
-def read(path: Path) -> Dataset:
-    """Reads a JSON export; images are looked for by name below its folder.
+def read(path: Path, below: Path | None = None) -> Dataset:
+    """Reads a JSON export; images are looked for by name below its folder and ``below``.
 
     The keypoints' order is that of the labelling configuration beside the file (``<name>.xml``) if
     there is one, otherwise that in which they first occur.
@@ -87,7 +87,7 @@ def read(path: Path) -> Dataset:
         problems.append(summary(turned, "tasks are left unlabelled: the image was turned there"))
     problems += side_problems(skeleton)
     dataset = Dataset(skeleton, images, path.parent, name=path.stem, problems=problems)
-    return find_images(dataset, path.parent)
+    return find_images(dataset, path.parent, below)
 
 
 def write(dataset: Dataset, path: Path) -> list[str]:
@@ -312,4 +312,5 @@ FORMAT = Format(
     "names do not tell, sigmas, groups; an object without a box gets the extent of its points",
     not_read="all annotations of a task but the last, regions other than keypoints and rectangles, "
     "tasks whose image was turned in the tool",
+    searches=True,
 )

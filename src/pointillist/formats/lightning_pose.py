@@ -7,6 +7,7 @@ below ``labeled-data``.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pointillist.dataset import Dataset, Image
@@ -39,8 +40,8 @@ def detect(path: Path) -> bool:
     return path.suffix.lower() in (".csv", ".h5") and looks_like_table(path)
 
 
-def read(path: Path) -> Dataset:
-    """Reads a table and what lies beside it.
+def read(path: Path, below: Path | None = None) -> Dataset:
+    """Reads a table and what lies beside it; files that moved are looked for ``below`` too.
 
     In a folder that is ``CollectedData.csv``, or the only table there is.
 
@@ -58,14 +59,14 @@ def read(path: Path) -> Dataset:
         problems.append(f"read was {file.name}; also there, to be opened by name: {names}")
     root = file.parent
     if all(name.isdigit() for name in table.rows):
-        return _of_video(file, table, skeleton, problems)
+        return _of_video(file, table, skeleton, problems, below)
     images = [
         Image(name, instances=table.instances(row, skeleton), group=_group(name))
         for row, name in enumerate(table.rows)
     ]
     known = {image.path for image in images}
     dataset = Dataset(skeleton, images, root, name=root.resolve().name, problems=problems)
-    dataset = find_images(dataset, root)
+    dataset = find_images(dataset, root, below)
     known |= {image.path for image in dataset}
     dataset.images += _unlabelled(root, known)
     dataset.videos = _videos(root / "videos")
@@ -170,10 +171,14 @@ def _videos(folder: Path) -> list[Path]:
     return sorted(found, key=lambda file: natural_key(file.name))
 
 
-def _of_video(file: Path, table: Table, skeleton: Skeleton, problems: list[str]) -> Dataset:
+def _of_video(
+    file: Path, table: Table, skeleton: Skeleton, problems: list[str], below: Path | None
+) -> Dataset:
     """A table of a video's frames: the video has the longest name that the table's begins with."""
     folders = (file.parent, file.parent / "videos", file.parent.parent / "videos")
     videos = [video for folder in folders for video in _videos(folder)]
+    if below is not None:
+        videos += [Path(at, name) for at, _, names in os.walk(below) for name in names]
     fitting = [video for video in videos if file.stem.startswith(video.stem)]
     if not fitting:
         raise DataError(
@@ -204,4 +209,5 @@ FORMAT = Format(
     loses="boxes, hidden points (they become visible ones), edges, sigmas, categories",
     own_images=True,
     not_read="columns that are no coordinates; in a folder, all tables but CollectedData.csv",
+    searches=True,
 )

@@ -30,6 +30,7 @@ from pointillist.formats.base import (
 )
 from pointillist.formats.locate import clean_name, find_image_root, names_from
 from pointillist.formats.mat import MATLAB_SHIFT
+from pointillist.formats.moved import find_some_images
 from pointillist.skeleton import Skeleton, find_flip_pairs
 
 JOINTS = (
@@ -67,19 +68,20 @@ def detect(path: Path) -> bool:
     return start.lstrip().startswith("[") and '"center"' in start and '"scale"' in start
 
 
-def read(path: Path) -> Dataset:
+def read(path: Path, below: Path | None = None) -> Dataset:
     """Reads the community's JSON or the original ``.mat``.
 
-    People of one image become its instances; people without joints its boxes.
+    People of one image become its instances; people without joints its boxes. Images that moved are
+    looked for by name below the file's folder and ``below``.
 
     Raises:
         DataError: the file is broken or empty, an entry lacks a key, has another number of joints,
-            or an annotated joint is NaN or infinite.
+            or an annotated joint is NaN or infinite, or no image lies ``below`` either.
     """
     if path.suffix.lower() == ".mat":
         from pointillist.formats.mpii_mat import read_release
 
-        return read_release(path)
+        return read_release(path, below)
     entries = read_json(path)
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise DataError("this is not a list of objects, one for each person", where=path)
@@ -99,8 +101,9 @@ def read(path: Path) -> Dataset:
                 image.instances.append(person)
             elif box is not None:
                 image.boxes.append(box)
-    root, problems = find_image_root(path.parent, list(images))
-    return Dataset(SKELETON, list(images.values()), root=root, name=path.stem, problems=problems)
+    root, lost = find_image_root(path.parent, list(images))
+    dataset = Dataset(SKELETON, list(images.values()), root=root, name=path.stem)
+    return find_some_images(dataset, path.parent, below, lost)
 
 
 def write(dataset: Dataset, path: Path) -> list[str]:
@@ -220,4 +223,5 @@ FORMAT = Format(
     write=write,
     loses="the shape of boxes (they become squares), the difference between hidden and visible, "
     "image sizes, groups, all but the 16 joints",
+    searches=True,
 )

@@ -19,10 +19,11 @@ from pointillist.errors import DataError
 from pointillist.formats.base import check_finite, located, with_box_from_points
 from pointillist.formats.locate import clean_name, find_image_root
 from pointillist.formats.mat import MATLAB_SHIFT, read_mat
+from pointillist.formats.moved import find_some_images
 from pointillist.formats.mpii import SKELETON, corners_to_box, square_box
 
 
-def read_release(path: Path) -> Dataset:
+def read_release(path: Path, below: Path | None = None) -> Dataset:
     """Reads the ``.mat`` file.
 
     Raises:
@@ -50,8 +51,9 @@ def read_release(path: Path) -> Dataset:
             elif box is not None:
                 image.boxes.append(box)
         images.append(image)
-    root, problems = find_image_root(path.parent, [image.path for image in images])
-    return Dataset(SKELETON, images, root=root, name=path.stem, problems=problems)
+    root, lost = find_image_root(path.parent, [image.path for image in images])
+    dataset = Dataset(SKELETON, images, root=root, name=path.stem)
+    return find_some_images(dataset, path.parent, below, lost)
 
 
 def _read_box(person: Any) -> Box | None:

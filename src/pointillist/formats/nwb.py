@@ -23,8 +23,9 @@ def detect(path: Path) -> bool:
     return path.is_file() and path.suffix.lower() == ".nwb"
 
 
-def read(path: Path) -> Dataset:
-    """Reads labels or predictions from an NWB file.
+def read(path: Path, below: Path | None = None) -> Dataset:
+    """Reads labels or predictions from an NWB file, as
+    :func:`pointillist.formats.sleap_labels.dataset_of` has it.
 
     Raises:
         DataError: it is no such file, has no poses, or its videos are gone.
@@ -35,7 +36,7 @@ def read(path: Path) -> Dataset:
         labels = sleap_io.load_nwb(str(path))
     except Exception as error:
         raise DataError(f"no poses can be read from this NWB file ({error})", where=path) from None
-    return dataset_of(labels, path)
+    return dataset_of(labels, path, below)
 
 
 def write(dataset: Dataset, path: Path) -> list[str]:
@@ -72,4 +73,5 @@ FORMAT = Format(
     not_read="as of SLEAP; everything that is not a pose; a series of several image files, which "
     "sleap-io cannot open",
     needs="pointillist[layouts]",
+    searches=True,
 )

@@ -27,7 +27,7 @@ def detect(path: Path) -> bool:
     return path.suffix.lower() == ".slp"
 
 
-def read(path: Path) -> Dataset:
+def read(path: Path, below: Path | None = None) -> Dataset:
     """Reads a ``.slp`` file; see :func:`pointillist.formats.sleap_labels.dataset_of`.
 
     Raises:
@@ -50,7 +50,7 @@ def read(path: Path) -> Dataset:
     except Exception as error:
         # Whatever a broken file does to the reader, the user needs the file's name and the reason.
         raise DataError(f"this is no SLEAP file that can be read ({error})", where=path) from None
-    return dataset_of(labels, path)
+    return dataset_of(labels, path, below)
 
 
 def write(dataset: Dataset, path: Path) -> list[str]:
@@ -80,4 +80,5 @@ FORMAT = Format(
     not_read="nodes that are not 'visible' (SLEAP puts those that nobody placed at invented "
     "places), predictions in files that have labels, sessions of several cameras",
     needs="pointillist[layouts]",
+    searches=True,
 )

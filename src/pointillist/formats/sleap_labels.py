@@ -32,12 +32,13 @@ def import_sleap_io() -> Any:
     return import_extra("sleap_io", "SLEAP and NWB files")
 
 
-def dataset_of(labels: Any, file: Path) -> Dataset:
+def dataset_of(labels: Any, file: Path, below: Path | None = None) -> Dataset:
     """What sleap-io has read, as a data set.
 
     Where a person labelled anything, predictions in the file are left out; a file of predictions
     alone gives instances with confidence. Suggested frames are unlabelled images. Images that are
-    embedded in the file are extracted, without loss, to the cache.
+    embedded in the file are extracted, without loss, to the cache. Videos and images that moved are
+    looked for by name below the file's folder and ``below``.
 
     Raises:
         DataError: there is no skeleton, there are several with different nodes, or none of the
@@ -74,7 +75,7 @@ def dataset_of(labels: Any, file: Path) -> Dataset:
     if left_out:
         odd.append(f"{left_out} predictions were left out, as there are labels made by hand")
     dataset = Dataset(skeleton, images, file.parent, name=file.stem, problems=odd)
-    dataset = find_images(dataset, file.parent)
+    dataset = find_images(dataset, file.parent, below)
     videos = {i.path: dataset.file(i) for i in dataset if i.frame is not None}
     dataset.videos = [video for video in videos.values() if video.is_file()]
     return dataset
