@@ -68,9 +68,12 @@ class CropPoints(nn.Module):
 
     def heatmaps(self, crops: Tensor) -> Tensor:
         """Heatmaps (B, K, H/s, W/s) of (B, H, W, 3) uint8 RGB crops."""
+        return predict_heatmaps(self.network, self.images(crops), self.flip_order)
+
+    def images(self, crops: Tensor) -> Tensor:
+        """What the network sees (B, 3, H, W) of (B, H, W, 3) uint8 RGB crops."""
         # The last dimension becomes the second one in name only: the layout is channels_last.
-        images = crops.permute(0, 3, 1, 2).float() * self.scale + self.offset
-        return predict_heatmaps(self.network, images, self.flip_order)
+        return crops.permute(0, 3, 1, 2).float() * self.scale + self.offset
 
     def decode(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
         """Points (B, K, 2) in crop pixels and confidence (B, K) of heatmaps."""

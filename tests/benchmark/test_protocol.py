@@ -34,9 +34,41 @@ def test_the_papers_settings() -> None:
     assert (config.input.width, config.input.height, config.input.sigma) == (256, 256, 2.0)
     assert (config.model.backbone, config.training.learning_rate) == ("hrnet_w32", 1e-4)
     options = METHODS[config.method].Options(**config.method_options).model_dump()
+    assert (options["valid_only"], options["burn_in"], options["ramp"]) == (False, 0, 0)
     weights = [options[k] for k in ("supervised", "semantic", "equivariance", "invariance")]
     assert weights == [1000.0, 0.5, 100.0, 100.0]
-    assert open_protocol("lsp").published["Ours"][5] == "66.98 ± 0.94"
+    published = open_protocol("lsp").published
+    assert published[1]["Ours"][5] == "66.98 ± 0.94"
+    assert published[2]["TE + TI"][20] == "64.01"
+    assert published[4]["Without g/t heatmaps"][100] == "73.65"
+    assert open_protocol("cub").published[3] == {
+        "Ours": {10: "87.01", 20: "88.33", 50: "89.44", 100: "91.34"},
+        "SB": {100: "85.33"},
+    }
+
+
+def test_every_method_of_the_papers_protocols_is_faithful() -> None:
+    for name in ("lsp", "cub", "mpii", "atrw"):
+        protocol = open_protocol(name)
+        assert len(protocol.methods) == 5
+        for row in protocol.methods:
+            assert protocol.config_for(row, 0, {}).method_options["faithful"] is True
+
+
+def test_weights_are_named_below_their_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("POINTILLIST_WEIGHTS", str(tmp_path))
+    protocol = open_protocol("lsp-small")
+    protocol.methods["generative"] = {"method_options": {"perceptual_weights": "vgg/19.pth"}}
+    config = protocol.config_for("generative", 0, {})
+    assert config.model.weights == tmp_path / "resnet18.safetensors"
+    assert config.method_options["perceptual_weights"] == str(tmp_path / "vgg" / "19.pth")
+    # What is kept of it names no folder of this machine.
+    kept = protocol.portable("generative", config)
+    assert kept["model"]["weights"] == "resnet18.safetensors"
+    assert kept["method_options"]["perceptual_weights"] == "vgg/19.pth"
+    assert str(tmp_path) not in str(kept)
 
 
 def test_missing_data_is_told_with_where_it_lives(

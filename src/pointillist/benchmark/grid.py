@@ -1,42 +1,54 @@
-"""Runs the cells of a protocol's grid: each once, a killed one continued."""
+"""Runs the cells of a protocol's grid: each once, a killed one continued, a failed one told."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterable, Sequence
+import contextlib
+import signal
+import threading
+import traceback
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pointillist.benchmark.cells import Cell, CellTaken, Work
 from pointillist.benchmark.protocol import Protocol
-from pointillist.dataset import Dataset
-from pointillist.files import read_json, write_json
-from pointillist.inference import evaluate
-from pointillist.run import environment
-from pointillist.split import split_dataset
-from pointillist.training import train
+from pointillist.errors import ConfigError, PointillistError
+from pointillist.files import read_json, write_text
+from pointillist.training import TrainingInterrupted
+
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One training: a method on a share of the labels with a seed."""
+class Ending:
+    """How it ended with a cell.
 
-    method: str
-    fraction: float
-    seed: int
+    Args:
+        work: the cell.
+        problem: why it has no result; none: it has.
+        taken: it has none because another process is at it.
+        place: where it ran, if that is worth saying.
+    """
 
-    @property
-    def name(self) -> str:
-        """Name of its result file and run folder."""
-        return f"{self.method}-{self.fraction:g}-seed{self.seed}"
+    work: Work
+    problem: str | None = None
+    taken: bool = False
+    place: str = ""
 
 
-def cells(
-    methods: Sequence[str], fractions: Sequence[float], seeds: int | Iterable[int]
-) -> list[Cell]:
-    """The grid, in an order in which every row gets its first seed before any its second."""
-    numbers = range(seeds) if isinstance(seeds, int) else seeds
-    return [Cell(m, f, s) for s in numbers for f in fractions for m in methods]
+#: One for each cell, as they come; closed early, it stops what is running.
+Endings = Generator[Ending, None, None]
+
+
+class CellsFailed(PointillistError):
+    """Some cells have no result; the others have theirs."""
+
+
+class GridStopped(PointillistError):
+    """The user stopped the grid; what was done is saved."""
+
+    exit_code = 130
 
 
 def run_grid(
@@ -46,9 +58,11 @@ def run_grid(
     results: Path,
     runs: Path,
     training: dict[str, Any] | None = None,
+    jobs: int = 1,
+    ray: str | None = None,
     keep_runs: bool = False,
     quiet: bool = False,
-    say: Callable[[str], None] = print,
+    say: Say = print,
 ) -> None:
     """Trains and scores every cell that has no result yet.
 
@@ -58,80 +72,132 @@ def run_grid(
         results: folder for ``<protocol>/<cell>.json``.
         runs: folder for the trainings; one that was killed is continued from there.
         training: training options over the protocol's, ``max_steps`` for example.
+        jobs: how many cells at a time, each in a process of its own that has its share of the
+            cores; 1: one after the other in this process.
+        ray: address of a Ray cluster to spread the cells over (``auto``, ``local``,
+            ``ray://host:port``); then ``jobs`` is how many cells a machine has at a time.
         keep_runs: leave the trainings' folders where they are.
         quiet: no progress bars.
         say: is told what happens.
+
+    Raises:
+        CellsFailed: at the end, where cells have no result.
+        GridStopped: Ctrl-C or a signal to end; the same call continues.
+        PointillistError: the protocol's data or an option of a row is not what it should be.
     """
-    dataset: Dataset | None = None
-    for number, cell in enumerate(grid, start=1):
-        file = results / protocol.name / f"{cell.name}.json"
-        if file.exists():
-            say(f"[{number}/{len(grid)}] {cell.name}: done before")
-            continue
-        say(f"[{number}/{len(grid)}] {cell.name}")
-        dataset = dataset if dataset is not None else protocol.open_data()
-        folder = runs / protocol.name / cell.name
-        result = run_cell(protocol, cell, dataset, folder, training or {}, quiet=quiet)
-        write_json(file, result, indent=1)
-        figure = result["metrics"][protocol.metric]["value"]
-        say(f"    {protocol.metric} {100 * figure:.2f} after {result['minutes']:.1f} min")
-        if not keep_runs:
-            shutil.rmtree(folder)
+    if jobs < 1:
+        raise ConfigError(f"{jobs} cells at a time are none")
+    apart = ray is not None or jobs > 1
+    open_works = []
+    for cell in grid:
+        work = Work(
+            protocol=protocol,
+            cell=cell,
+            results=results,
+            runs=runs,
+            training=training or {},
+            keep_run=keep_runs,
+            quiet=quiet or apart,
+        )
+        if work.file.exists():
+            say(f"{cell.name}: done before")
+        else:
+            protocol.config_for(cell.method, cell.seed, work.training)  # a wrong one ends it here
+            open_works.append(work)
+    if not open_works:
+        return
+    if ray is not None:
+        from pointillist.benchmark.cluster import on_cluster
+
+        endings = on_cluster(open_works, ray, jobs, say)
+    elif jobs > 1:
+        from pointillist.benchmark.processes import in_processes
+
+        protocol.data_folder()  # missing data is told once, not by every process
+        endings = in_processes(open_works, jobs, say)
+    else:
+        endings = _one_by_one(open_works, say)
+    failed, taken = [], 0
+    # What trains in this process answers to signals itself, and saves.
+    with contextlib.closing(endings), _ended_by_signal() if apart else contextlib.nullcontext():
+        try:
+            for number, ending in enumerate(endings, start=1):
+                name = f"[{number}/{len(open_works)}] {ending.work.cell.name}"
+                if ending.problem is None:
+                    ending.work.log.unlink(missing_ok=True)
+                    say(f"{name}: {_outcome(ending.work)}{ending.place}")
+                elif ending.taken:
+                    taken += 1
+                    say(f"{name}: {ending.problem}; left to it")
+                else:
+                    failed.append(ending)
+                    say(f"{name}: failed{ending.place}")
+        except (KeyboardInterrupt, TrainingInterrupted):
+            done = sum(work.file.exists() for work in open_works)
+            raise GridStopped(
+                f"stopped with {done} of {len(open_works)} cells done; all is saved",
+                do="The same command continues.",
+            ) from None
+    if taken:
+        say(f"{taken} cells are run by another command")
+    if failed:
+        for ending in failed:
+            say(f"{ending.work.cell.name} failed: {ending.problem} ({ending.work.log})")
+        raise CellsFailed(
+            f"{len(failed)} of {len(open_works)} cells failed",
+            do="The same command runs them again.",
+        )
 
 
-def run_cell(
-    protocol: Protocol,
-    cell: Cell,
-    dataset: Dataset,
-    folder: Path,
-    training: dict[str, Any],
-    *,
-    quiet: bool,
-) -> dict[str, Any]:
-    """Trains one cell, or continues it, and scores it on the test part."""
-    rule = protocol.split
-    parts = split_dataset(
-        dataset,
-        ranges=rule.ranges,
-        groups=rule.groups,
-        labeled=f"{cell.fraction:g}%",
-        seed=cell.seed,
-    )
-    config = protocol.config_for(cell.method, cell.seed, training)
-    started = (folder / "problems.txt").exists()
-    if not started:  # what a kill left before the run was complete is of no use
-        shutil.rmtree(folder, ignore_errors=True)
-    run = train(
-        None if started else parts.labeled,
-        folder,
-        unlabeled=[] if started else [parts.unlabeled],
-        val=None if started else parts.val,
-        config=None if started else config,
-        resume=started,
-        quiet=quiet,
-    )
-    scores, _, _ = evaluate(run, parts.test, flip=protocol.flip_test, quiet=quiet)
-    ended = run.metrics
-    around = environment()
-    used = run.config.model_dump(mode="json")
-    # A result is read on other machines: the name below the folder of weights, not this one's path.
-    used["model"]["weights"] = protocol.weights
-    return {
-        "protocol": protocol.name,
-        "method": cell.method,
-        "fraction": cell.fraction,
-        "seed": cell.seed,
-        "steps": ended["steps"],
-        "minutes": ended["minutes"],
-        "best_val_pck@0.1": ended["best_val_pck@0.1"],
-        "best_step": ended["best_step"],
-        "metrics": scores,
-        "dataset": ended["dataset"] | {"test": len(parts.test)},
-        "config": used,
-        "commit": around["commit"],
-        "versions": around["versions"],
-        "machine": around["machine"],
-    }
+def _one_by_one(works: Sequence[Work], say: Say) -> Endings:
+    """In this process, with the data opened once."""
+    dataset = works[0].protocol.open_data()
+    for work in works:
+        say(f"{work.cell.name}: begins")
+        try:
+            work.run(dataset)
+        except CellTaken as error:
+            yield Ending(work, error.what, taken=True)
+        except TrainingInterrupted:
+            raise
+        except Exception as error:
+            # One failed cell must not take the others along, whatever it failed of.
+            write_text(work.log, traceback.format_exc())
+            yield Ending(work, describe(error))
+        else:
+            yield Ending(work)
+
+
+def describe(error: Exception) -> str:
+    """One line for people: of an error that is not meant for them, its kind too."""
+    if isinstance(error, PointillistError):
+        return str(error)
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def _outcome(work: Work) -> str:
+    result = read_json(work.file)
+    metric = work.protocol.metric
+    value = result["metrics"][metric]["value"]
+    figure = "not computed" if value is None else f"{100 * value:.2f}"
+    return f"{metric} {figure} after {result['minutes']:.1f} min"
+
+
+@contextlib.contextmanager
+def _ended_by_signal() -> Iterator[None]:
+    """A signal to end (SIGTERM) is what Ctrl-C is, so that nothing is left running."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def load_results(results: Path, protocol: str) -> list[dict[str, Any]]:

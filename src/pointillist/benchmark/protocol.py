@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pointillist.benchmark.ablations import CHANGED, WHOLE
 from pointillist.config import Config, read_yaml, validate
 from pointillist.dataset import Dataset
 from pointillist.errors import ConfigError, DataError, did_you_mean
@@ -16,6 +17,9 @@ from pointillist.formats import open_dataset
 
 #: Folders that protocols name files in: data sets, and weights of backbones.
 DATA_VARIABLE, WEIGHTS_VARIABLE = "POINTILLIST_DATA", "POINTILLIST_WEIGHTS"
+
+#: Options that name a file below the folder of weights.
+_WEIGHTS_FILES = (("model", "weights"), ("method_options", "perceptual_weights"))
 
 
 class DataSource(BaseModel):
@@ -54,12 +58,14 @@ class Protocol(BaseModel):
         description="name in the table -> method and options that differ from config"
     )
     config: dict[str, Any] = {}
-    published: dict[str, dict[float, str]] = Field(
-        default_factory=dict, description="the paper's figures: row -> fraction -> text"
+    published: dict[int, dict[str, dict[float, str]]] = Field(
+        default_factory=dict,
+        description="the paper's figures: table -> row -> percent of labelled images (of "
+        "unlabelled ones in Table 3) -> text",
     )
 
-    def open_data(self) -> Dataset:
-        """The data set; a missing one is told with where it lives."""
+    def data_folder(self) -> Path:
+        """Where the data is; a missing one is told with where it lives."""
         folder = _below(DATA_VARIABLE, self.data.path, f"the data of protocol {self.name}")
         if not folder.exists():
             raise DataError(
@@ -67,29 +73,66 @@ class Protocol(BaseModel):
                 where=folder,
                 do=f"The data set lives at {self.data.home}.",
             )
-        return open_dataset(folder, self.data.format)
+        return folder
 
-    def config_for(self, method: str, seed: int, training: dict[str, Any]) -> Config:
+    def open_data(self) -> Dataset:
+        """The data set."""
+        return open_dataset(self.data_folder(), self.data.format)
+
+    def method_of(self, row: str) -> str:
+        """The method of a row.
+
+        Raises:
+            ConfigError: there is no such row.
+        """
+        return str(self._row(row).get("method", row))
+
+    def config_for(self, row: str, seed: int, training: dict[str, Any]) -> Config:
         """The config of one cell.
 
         Args:
-            method: a row of :attr:`methods`.
+            row: of :attr:`methods`, or one of :data:`~.ablations.CHANGED`.
             seed: of the training.
             training: options that bound it, over those of the protocol.
+
+        Raises:
+            ConfigError: there is no such row, an option is not known, or a folder is not set.
         """
-        if method not in self.methods:
-            raise ConfigError(
-                f"protocol {self.name} has no method '{method}'",
-                do=did_you_mean(method, self.methods),
-            )
-        values: dict[str, Any] = {"method": method}
-        for layer in (self.config, self.methods[method], {"training": training | {"seed": seed}}):
-            _merge(values, layer)
-        if self.weights is not None:
-            file = _below(WEIGHTS_VARIABLE, self.weights, "backbone weights")
-            _merge(values, {"model": {"weights": str(file)}})
-        config: Config = validate(Config, values, where=f"protocol {self.name}, method {method}")
+        values = self._values(row, training | {"seed": seed})
+        for group, name in _WEIGHTS_FILES:
+            if values.get(group, {}).get(name) is not None:
+                file = _below(WEIGHTS_VARIABLE, values[group][name], "backbone weights")
+                values[group][name] = str(file)
+        config: Config = validate(Config, values, where=f"protocol {self.name}, method {row}")
         return config
+
+    def portable(self, row: str, config: Config) -> dict[str, Any]:
+        """A config's values for readers on other machines: weights by their names below the
+        folder of weights, not by this machine's paths."""
+        values, named = config.model_dump(mode="json"), self._values(row, {})
+        for group, name in _WEIGHTS_FILES:
+            if values[group].get(name) is not None:
+                values[group][name] = named[group][name]
+        return values
+
+    def _values(self, row: str, training: dict[str, Any]) -> dict[str, Any]:
+        values: dict[str, Any] = {"method": row}
+        weights = {} if self.weights is None else {"model": {"weights": self.weights}}
+        for layer in (weights, self.config, self._row(row), {"training": training}):
+            _merge(values, layer)
+        return values
+
+    def _row(self, row: str) -> dict[str, Any]:
+        if row in self.methods:
+            return self.methods[row]
+        if row in CHANGED and WHOLE in self.methods:
+            whole = {"method": WHOLE} | self.methods[WHOLE]
+            given = whole.get("method_options", {})
+            return whole | {"method_options": given | CHANGED[row].apply(whole["method"], given)}
+        known = [*self.methods, *(CHANGED if WHOLE in self.methods else ())]
+        raise ConfigError(
+            f"protocol {self.name} has no method '{row}'", do=did_you_mean(row, known)
+        )
 
 
 def _merge(into: dict[str, Any], layer: dict[str, Any]) -> None:

@@ -3,56 +3,158 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pointillist.benchmark.ablations import ABLATIONS, CHANGED
+from pointillist.benchmark.paper import TABLES, Part, get_part
+from pointillist.benchmark.protocol import Protocol
 from pointillist.errors import DataError
 
 #: A file marks where a protocol's table belongs with a pair of these.
 _BEGIN, _END = "<!-- benchmark: {} -->", "<!-- end of benchmark: {} -->"
 
+#: What is in a cell of which nothing is known.
+_NOTHING = "–"
 
-def table_rows(
-    results: Sequence[dict[str, Any]],
-    metric: str,
-    published: Mapping[str, Mapping[float, str]] | None = None,
-) -> list[list[str]]:
-    """Rows of text, the head first: one row a method, one column a share of labels.
+Results = Sequence[Mapping[str, Any]]
+
+
+def place_name(protocol: str, table: int | None) -> str:
+    """What the marks in a Markdown file call a protocol's table."""
+    return protocol if table is None else f"{protocol} table {table}"
+
+
+def table_rows(protocol: Protocol, results: Results, table: int | None = None) -> list[list[str]]:
+    """Rows of text, the head first.
 
     A cell is mean +- standard deviation over seeds in percent, and how many seeds. The paper's
-    rows, where there are any, come last.
+    figures, where the protocol has them, stand below those measured.
+
+    Args:
+        protocol: of the results.
+        results: all of them.
+        table: in the layout of this table of the paper; none: every row of the protocol and
+            every ablation that has results, the figures of Table 1 last.
     """
-    published = published or {}
-    values: dict[tuple[str, float], list[float]] = defaultdict(list)
-    steps: dict[str, set[int]] = defaultdict(set)
-    for result in results:
-        value = result["metrics"][metric]["value"]
-        if value is not None:
-            values[result["method"], result["fraction"]].append(100 * value)
-        steps[result["method"]].add(result["steps"])
-    shown = {fraction for _, fraction in values}
-    fractions = sorted(shown | {fraction for row in published.values() for fraction in row})
-    head = ["method", "steps", *(f"{fraction:g} % labels" for fraction in fractions)]
-    rows = [head]
-    for method in dict.fromkeys(result["method"] for result in results):
-        counts = ", ".join(f"{n:,}" for n in sorted(steps[method]))
-        cells = [_cell(values.get((method, fraction), [])) for fraction in fractions]
-        rows.append([method, counts, *cells])
-    for name, row in published.items():
-        rows.append([f"{name} (paper)", "", *(row.get(f, "–") for f in fractions)])
+    values = _Values(protocol, results)
+    if table == 3:
+        return _amounts(protocol, values)
+    if table is not None:
+        return _like_paper(protocol, values, get_part(TABLES, table, "table"), table)
+    published = protocol.published.get(1, {})
+    # Rows with scaled weights are for a figure.
+    hidden = set(CHANGED) - set(ABLATIONS)
+    known = [*protocol.methods, *ABLATIONS]
+    measured = values.rows()
+    order = [row for row in known if row in measured]
+    order += [row for row in measured if row not in known and row not in hidden]
+    fractions = values.fractions(order, published.values())
+    rows = [["method", "steps", *(f"{fraction:g} % labels" for fraction in fractions)]]
+    rows += [[row, *values.line(row, fractions)] for row in order]
+    rows += [_published(name, line, fractions) for name, line in published.items()]
     return rows
 
 
-def _cell(values: list[float]) -> str:
-    if not values:
-        return "–"
-    mean = f"{np.mean(values):.1f}"
-    if len(values) == 1:
-        return f"{mean} (1 seed)"
-    return f"{mean} ± {np.std(values, ddof=1):.1f} ({len(values)} seeds)"
+def _like_paper(protocol: Protocol, values: _Values, part: Part, number: int) -> list[list[str]]:
+    published = protocol.published.get(number, {})
+    fractions = values.fractions(part.rows.values(), published.values())
+    rows = [[part.head, "steps", *(f"{fraction:g} % labels" for fraction in fractions)]]
+    measured = values.rows()
+    for name, row in part.rows.items():
+        known = published.get(part.published_name(name))
+        if known is not None or row in measured:
+            rows.append([name, *values.line(row, fractions)])
+        if known is not None:
+            rows.append(_published(part.published_name(name), known, fractions))
+    return rows
+
+
+def _amounts(protocol: Protocol, values: _Values) -> list[list[str]]:
+    """Table 3: the amounts of unlabelled data and the supervised baseline (SB) as columns."""
+    part = TABLES[3]
+    whole, baseline = part.rows.values()
+    fractions = values.with_amounts(whole) or list(part.fractions or ())
+    amounts = sorted({*part.unlabeled, *values.amounts(whole)})
+    rows = [[part.head, "steps", *(f"{a:g} % unlabelled" for a in amounts), "SB"]]
+    for fraction in fractions:
+        places = [(whole, fraction, a) for a in amounts] + [(baseline, fraction, 100.0)]
+        name = f"{protocol.name}, {fraction:g} % labels"
+        rows.append([name, values.steps(places), *(values.text(place) for place in places)])
+    published = protocol.published.get(3)
+    if published:
+        (fraction,) = part.fractions or ()
+        line = [published["Ours"].get(amount, _NOTHING) for amount in amounts]
+        name = f"{protocol.name}, {fraction:g} % labels (paper)"
+        rows.append([name, "", *line, published["SB"][100]])
+    return rows
+
+
+def _published(name: str, line: Mapping[float, str], fractions: Iterable[float]) -> list[str]:
+    return [f"{name} (paper)", "", *(line.get(fraction, _NOTHING) for fraction in fractions)]
+
+
+#: A row, its percent of labelled images, and that of the others which are there without labels.
+_Place = tuple[str, float, float]
+
+
+class _Values:
+    """The protocol's metric in all results, in percent, and how long the trainings were."""
+
+    def __init__(self, protocol: Protocol, results: Results) -> None:
+        self._values: dict[_Place, list[float]] = defaultdict(list)
+        self._steps: dict[_Place, set[int]] = defaultdict(set)
+        for result in results:
+            place = (result["method"], result["fraction"], result.get("unlabeled", 100))
+            value = result["metrics"][protocol.metric]["value"]
+            if value is not None:
+                self._values[place].append(100 * value)
+            self._steps[place].add(result["steps"])
+
+    def rows(self) -> list[str]:
+        """Rows with results on all unlabelled images."""
+        return list(dict.fromkeys(row for row, _, amount in self._steps if amount == 100))
+
+    def fractions(
+        self, rows: Iterable[str], published: Iterable[Mapping[float, str]]
+    ) -> list[float]:
+        """Shares of labels that any of these rows has a figure for."""
+        wanted = set(rows)
+        found = {f for row, f, amount in self._values if row in wanted and amount == 100}
+        return sorted(found | {fraction for line in published for fraction in line})
+
+    def amounts(self, row: str) -> set[float]:
+        """Shares of unlabelled images that a row has figures for."""
+        return {amount for r, _, amount in self._values if r == row}
+
+    def with_amounts(self, row: str) -> list[float]:
+        """Shares of labels at which a row was trained on a part of the unlabelled images."""
+        return sorted({f for r, f, amount in self._values if r == row and amount < 100})
+
+    def steps(self, places: Iterable[_Place]) -> str:
+        """How long the trainings were, each length once."""
+        return ", ".join(f"{n:,}" for n in sorted({n for p in places for n in self._at(p)}))
+
+    def _at(self, place: _Place) -> set[int]:
+        return self._steps.get(place, set())
+
+    def line(self, row: str, fractions: Iterable[float]) -> list[str]:
+        """Steps and figures of a row."""
+        places = [(row, fraction, 100.0) for fraction in fractions]
+        return [self.steps(places), *(self.text(place) for place in places)]
+
+    def text(self, place: _Place) -> str:
+        """Mean, standard deviation and number of seeds."""
+        values = self._values.get(place, [])
+        if not values:
+            return _NOTHING
+        mean = f"{np.mean(values):.1f}"
+        if len(values) == 1:
+            return f"{mean} (1 seed)"
+        return f"{mean} ± {np.std(values, ddof=1):.1f} ({len(values)} seeds)"
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:
@@ -62,16 +164,25 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def fill_in(file: Path, protocol: str, table: str) -> str:
-    """The text of a Markdown file with a protocol's table between its two marks.
+def fill_in(file: Path, place: str, table: str) -> str:
+    """The text of a Markdown file with a table between its two marks.
+
+    Args:
+        file: the Markdown file.
+        place: what its marks call the table, see :func:`place_name`.
+        table: in Markdown.
 
     Raises:
         DataError: the file has no such marks.
     """
     text = file.read_text(encoding="utf-8")
-    begin, end = _BEGIN.format(protocol), _END.format(protocol)
+    begin, end = _BEGIN.format(place), _END.format(place)
     if begin not in text or end not in text:
-        raise DataError(f"this file has no place for the table of {protocol}", where=file)
+        raise DataError(
+            f"this file has no place for the table of {place}",
+            where=file,
+            do=f"Mark one with the lines {begin} and {end}",
+        )
     before, rest = text.split(begin, 1)
     after = rest.split(end, 1)[1]
     return f"{before}{begin}\n{table}\n{end}{after}"

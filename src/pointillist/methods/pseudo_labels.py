@@ -46,6 +46,7 @@ class PseudoLabels(Method):
 
     name: ClassVar[str] = "pseudo_labels"
     Options: ClassVar[type[MethodOptions]] = PseudoLabelsOptions
+    needs_unlabeled: ClassVar[bool] = True
     options: PseudoLabelsOptions
 
     def __init__(self, model: Localizer, setting: Setting, options: MethodOptions) -> None:

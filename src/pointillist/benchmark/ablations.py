@@ -1,0 +1,73 @@
+"""Rows that every protocol with a row ``semantic_consistency`` has beside it: that row, changed.
+
+They are those of Tables 2 and 4 and of Figure 3 of Moskvyak et al., ICLR 2021. Whatever else the
+protocol says of semantic consistency holds for them too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pointillist.config import validate
+from pointillist.methods import get_method
+
+#: The row that is changed.
+WHOLE = "semantic_consistency"
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What is changed.
+
+    Args:
+        factors: option -> what its value is multiplied with; 0 switches a loss off.
+        options: option -> its value.
+    """
+
+    factors: Mapping[str, float] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def apply(self, method: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The changed options of a method.
+
+        Args:
+            method: its name.
+            given: options that are given for it.
+        """
+        options = validate(get_method(method).Options, dict(given), where=f"options of {method}")
+        scaled = {name: factor * getattr(options, name) for name, factor in self.factors.items()}
+        return {**scaled, **self.options}
+
+
+_SC, _TE, _TI = "semantic", "equivariance", "invariance"
+
+#: Table 2: which losses are left. Table 4: without the ground-truth heatmaps of labelled images.
+ABLATIONS: dict[str, Ablation] = {
+    "te_ti": Ablation({_SC: 0.0}),
+    "sc": Ablation({_TE: 0.0, _TI: 0.0}),
+    "ti_sc": Ablation({_TE: 0.0}),
+    "te_sc": Ablation({_TI: 0.0}),
+    "ti": Ablation({_SC: 0.0, _TE: 0.0}),
+    "no_true_heatmaps": Ablation(options={"true_heatmaps": False}),
+}
+
+#: Figure 3: loss -> factor -> row. The paper's weights times these are the weights it tested:
+#: 0.1, 0.5 and 1 for the semantic consistency, 10, 100 and 1,000 for the others.
+SENSITIVITY: dict[str, dict[float, str]] = {
+    loss: {factor: WHOLE if factor == 1 else f"{loss}_x{factor:g}" for factor in factors}
+    for loss, factors in {
+        _SC: (0.2, 1.0, 2.0),
+        _TE: (0.1, 1.0, 10.0),
+        _TI: (0.1, 1.0, 10.0),
+    }.items()
+}
+
+#: All of them by the name of their row.
+CHANGED: dict[str, Ablation] = ABLATIONS | {
+    row: Ablation({loss: factor})
+    for loss, rows in SENSITIVITY.items()
+    for factor, row in rows.items()
+    if row != WHOLE
+}
