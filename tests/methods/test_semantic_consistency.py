@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -14,21 +15,90 @@ from pointillist.methods.semantic_consistency import SemanticConsistency
 NOTHING = Path("unused")
 
 
+def ready(**options: object) -> SemanticConsistency:
+    """Beyond the burn-in, with an average that is the network as it was at the start."""
+    method = build("semantic_consistency", NOTHING, burn_in=0.0, ramp=0.0, **options)
+    assert isinstance(method, SemanticConsistency)
+    # As the training does it: not a submodule, which would be trained and saved with the method.
+    object.__setattr__(method, "average", copy.deepcopy(method.model).eval())
+    return method
+
+
+@pytest.mark.parametrize("teacher", ["none", "average"])
 @pytest.mark.parametrize("off", ["semantic", "equivariance", "invariance"])
-def test_every_loss_can_be_switched_off(off: str) -> None:
-    method = build("semantic_consistency", NOTHING, **{off: 0.0})
-    losses = method(make_batch())
+def test_every_loss_can_be_switched_off(off: str, teacher: str) -> None:
+    losses = ready(teacher=teacher, threshold=0.0, **{off: 0.0})(make_batch())
     assert set(losses) == {"supervised", "semantic", "equivariance", "invariance"} - {off}
 
 
-def test_weights_scale_their_losses() -> None:
+@pytest.mark.parametrize("teacher", ["none", "average"])
+@pytest.mark.parametrize("loss", ["supervised", "semantic", "equivariance", "invariance"])
+def test_weights_scale_their_losses(loss: str, teacher: str) -> None:
     batch = make_batch()
     values = []
     for weight in (100.0, 300.0):
-        method = build("semantic_consistency", NOTHING, equivariance=weight)
+        method = ready(teacher=teacher, threshold=0.0, **{loss: weight})
         torch.manual_seed(3)
-        values.append(method(batch)["equivariance"].item())
+        values.append(method(batch)[loss].item())
     assert values[1] == pytest.approx(3 * values[0], rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["semantic", "equivariance", "invariance"])
+def test_every_loss_reaches_the_network(loss: str) -> None:
+    method = ready(threshold=0.0)
+    method(make_batch())[loss].backward()
+    weights = method.model.backbone.parameters()
+    assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in weights)
+
+
+def test_the_teacher_gets_no_gradient() -> None:
+    method = ready(threshold=0.0)
+    assert method.average is not None
+    torch.stack(list(method(make_batch()).values())).sum().backward()
+    assert all(p.grad is None for p in method.average.parameters())
+
+
+def test_a_teacher_that_is_not_sure_teaches_nothing() -> None:
+    # Heatmaps start at about 0.001: no peak reaches 0.5.
+    losses = ready(threshold=0.5)(make_batch())
+    assert losses["equivariance"] == 0
+    assert losses["invariance"] == 0
+
+
+def test_the_equivariance_vanishes_where_teacher_and_network_see_and_say_the_same() -> None:
+    still = {"rotation": 0, "scale": 0, "shift": 0, "flip": 0, "color": 0, "gray": 0, "erase": 0}
+    method = ready(threshold=0.0, easy=still, hard=still).eval()
+    known = method.model(method.setting.views.plain(make_batch()).images).heatmaps
+    scale = method.options.equivariance * known.square().mean().item()
+    # Not exactly 0: a warp by the identity rounds.
+    assert method(make_batch())["equivariance"].item() < 1e-3 * scale
+
+
+def test_a_mirror_image_is_compared_with_the_other_sides_points() -> None:
+    """Both copies are one network's; where one is a mirror image, all else being equal, their
+    representations agree better by exchanged names than by the same names."""
+    still = {"rotation": 0, "scale": 0, "shift": 0, "color": 0, "gray": 0}
+    seen = {}
+    for flip in (0.0, 1.0):
+        method = ready(
+            threshold=0.0, easy=still | {"flip": 0.0}, hard=still | {"flip": flip}
+        ).eval()
+        pairs: list[tuple[torch.Tensor, ...]] = []
+        method._of_representations = lambda pair, *named: pairs.append(pair) or {}  # type: ignore[method-assign, func-returns-value]
+        torch.manual_seed(1)
+        method(make_batch())
+        seen[flip] = pairs[0][0]
+    order = method.setting.views.order(torch.device("cpu"))
+    assert torch.equal(seen[1.0], seen[0.0][:, order])
+
+
+def test_invariance_does_not_depend_on_the_height_of_heatmaps() -> None:
+    z = torch.randn(2, 3, 64)
+    counts = torch.ones(2, 3, dtype=torch.bool)
+    same = ready(semantic=0.0)._of_representations((z, 5 * z, counts))["invariance"]
+    assert same.item() == pytest.approx(0, abs=1e-6)
+    published = ready(semantic=0.0, normalized=False)._of_representations((z, 5 * z, counts))
+    assert published["invariance"].item() == pytest.approx(30 * 16 * (z**2).mean().item(), rel=1e-5)
 
 
 def test_burn_in_and_ramp() -> None:
@@ -51,7 +121,7 @@ def test_true_heatmaps_are_a_switch() -> None:
     batch = make_batch()
     values = []
     for true_heatmaps in (True, False):
-        method = build("semantic_consistency", NOTHING, true_heatmaps=true_heatmaps)
+        method = ready(teacher="none", true_heatmaps=true_heatmaps)
         torch.manual_seed(3)
         values.append(method(batch)["equivariance"].item())
     assert values[0] != values[1]
@@ -78,7 +148,8 @@ def test_padding_does_not_count_in_the_equivariance() -> None:
     assert valid[:, :, 2:10].all()
 
 
-def test_the_peak_on_unlabelled_crops_is_watched() -> None:
-    method = build("semantic_consistency", NOTHING)
+@pytest.mark.parametrize("teacher", ["none", "average"])
+def test_the_peak_on_unlabelled_crops_is_watched(teacher: str) -> None:
+    method = ready(teacher=teacher)
     method(make_batch())
     assert method.figures["unlabeled_peak"].ndim == 0
