@@ -105,6 +105,10 @@ def _methods() -> Iterator[str]:
     for name, method in METHODS.items():
         yield f"### `method: {name}`\n"
         yield _fields(method.Options, "method_options.")
+        published = method.Options.published
+        if published:
+            values = ", ".join(f"`{name}={_yaml(value)}`" for name, value in published.items())
+            yield f"`faithful` stands for {values}.\n"
         for part, field in method.Options.model_fields.items():
             kind = field.annotation
             if inspect.isclass(kind) and issubclass(kind, BaseModel):
