@@ -19,7 +19,7 @@ from pointillist.benchmark.representations import representations
 from pointillist.errors import DataError
 from pointillist.files import whole_file, write_json
 from pointillist.metrics.clusters import silhouette
-from pointillist.report.colours import SERIES, as_hex
+from pointillist.report.colours import GREY, SERIES, as_hex
 from pointillist.report.plots import png
 from pointillist.run import Run
 from pointillist.skeleton import Skeleton
@@ -31,6 +31,9 @@ _LOSSES = {
     "equivariance": "equivariance (λ₃)",
     "invariance": "invariance (λ₄)",
 }
+
+#: Percentage points that the axis of Figure 3 shows at least.
+_SPAN = 10.0
 
 #: Instances in the t-SNE: more only lie on top of each other.
 _INSTANCES = 200
@@ -105,24 +108,30 @@ def sensitivity(
     if not any(factor != 1 for line in lines.values() for factor in line):
         raise DataError(
             f"no row with a scaled weight has a result for {protocol.name}",
-            do=f"Run: pointillist benchmark {protocol.name} --figure 3",
+            do="Without --show, --figure 3 trains them.",
         )
     figure, (axes,) = _figure(1)
     for i, (loss, line) in enumerate(lines.items()):
         colour = as_hex(SERIES[i])
-        means = [float(np.mean(v)) for v in line.values()]
+        means = [float(np.mean(several)) for several in line.values()]
         axes.plot(list(line), means, "o-", color=colour, lw=2, label=_LOSSES[loss])
         for factor, several in line.items():
-            axes.plot([factor] * len(several), several, "_", color=colour, ms=10)
+            if len(several) > 1:
+                shared = as_hex(GREY) if factor == 1 else colour
+                axes.plot([factor] * len(several), several, "_", color=shared, ms=12)
     if WHOLE in values:
-        axes.axhline(float(np.mean(values[WHOLE])), color="#6e6e6e", lw=1, ls="--", zorder=0)
+        axes.axhline(float(np.mean(values[WHOLE])), color=as_hex(GREY), lw=1, ls="--", zorder=0)
+    # A range that is no smaller than this: differences of a point should not look like more.
+    low, high = axes.get_ylim()
+    spare = max(0.0, _SPAN - (high - low)) / 2
     factors = sorted({factor for line in lines.values() for factor in line})
     axes.set(
         xscale="log",
-        xlabel="weight, as a multiple of the protocol's (dashed: unchanged)",
-        ylabel=f"{protocol.metric} (%), {fraction:g} % labels",
-        title=protocol.name,
+        ylim=(low - spare, high + spare),
+        xlabel="weight, as a multiple of the protocol's (dashed: unchanged; ticks: seeds)",
+        ylabel=f"{protocol.metric} (%) at {fraction:g} % labels",
     )
+    axes.set_title(protocol.title, fontsize=10)
     axes.set_xticks(factors, [f"{factor:g}" for factor in factors])
     axes.minorticks_off()
     axes.legend(frameon=False)
@@ -158,8 +167,8 @@ def embeddings(
             raise DataError(
                 f"the training of {row} was not kept",
                 where=folder,
-                do=f"Remove the result {folder.name}.json and run: pointillist benchmark "
-                f"{protocol.name} --figure 4",
+                do="If it lies elsewhere, name that folder with --runs. If it is gone, remove "
+                f"{folder.name}.json from the results, and --figure 4 trains it again.",
             )
         kept[name] = Run.open(folder)
     rule = protocol.split

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from pointillist.cli.printing import print_table
+from pointillist.errors import ConfigError
 
 
 def benchmark(
@@ -65,7 +66,7 @@ def benchmark(
 
     chosen = open_protocol(protocol)
     if table is not None and figure is not None:
-        raise typer.BadParameter("one of --table and --figure, not both")
+        raise ConfigError("--table and --figure are one part of the paper each: give one of them")
     part = None
     if table is not None:
         part = get_part(TABLES, table, "table")
@@ -135,4 +136,4 @@ def _numbers(option: str, text: str | None) -> list[float] | None:
     try:
         return None if text is None else [float(piece) for piece in text.split(",")]
     except ValueError:
-        raise typer.BadParameter(f"{option} takes percentages such as 5,10, not '{text}'") from None
+        raise ConfigError(f"{option} takes percentages such as 5,10, not '{text}'") from None
