@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from tiny_protocol import tiny_protocol
 
 from pointillist.benchmark.ablations import ABLATIONS, CHANGED, SENSITIVITY
 from pointillist.benchmark.protocol import Protocol
 from pointillist.errors import ConfigError
 from pointillist.methods import get_method
+from tiny_protocol import tiny_protocol
 
 LOSSES = ("semantic", "equivariance", "invariance")
 
