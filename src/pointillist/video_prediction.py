@@ -20,7 +20,7 @@ from pointillist.boxes.detector import BoxDetector
 from pointillist.boxes.prediction import ranked
 from pointillist.dataset import Image, Instance
 from pointillist.errors import ConfigError
-from pointillist.formats.predictions import check_ending
+from pointillist.formats.predictions import check_output
 from pointillist.formats.video_points import VideoPoints, video_points
 from pointillist.inference import Predictor
 from pointillist.progress import counted
@@ -85,6 +85,7 @@ def predict_video(
     video: str | Path,
     out: str | Path,
     *,
+    format: str | None = None,
     overlay: str | Path | None = None,
     detector: BoxDetector | None = None,
     smooth: bool = False,
@@ -98,6 +99,7 @@ def predict_video(
         video: the file.
         out: where the points go; the ending says the layout (.csv and .json are written as they
             come; the points of the other layouts are kept in memory until the end).
+        format: name of the layout, where the ending does not say it.
         overlay: video file with the points drawn; a frame that could not be read is black, so
             that frames keep their numbers.
         detector: finds the objects in every frame; none: one object, in the whole frame.
@@ -109,16 +111,17 @@ def predict_video(
         what was read, and what was not and why. It is in the output's metadata too.
 
     Raises:
-        DataError: not one frame can be read, or a file cannot be written.
+        DataError: not one frame can be read, a file cannot be written, or with ``format`` there
+            is something at ``out`` already.
         ConfigError: no layout has this ending, or it has no place for smoothed points.
     """
     video, out = Path(video), Path(out)
-    check_ending(out)
+    check_output(out, format)
     started = time.monotonic()
     with VideoReader(video) as reader, contextlib.ExitStack() as stack:
         report = VideoReport(str(video), *reader.size, reader.fps, reader.frames)
         table = stack.enter_context(
-            video_points(out, predictor.skeleton, video.parent, smooth=smooth)
+            video_points(out, predictor.skeleton, video.parent, format=format, smooth=smooth)
         )
         batch = min(_BATCH, max(1, _BATCH_BYTES // (3 * reader.width * reader.height)))
         draw: Callable[[_Predicted], None] | None = None
@@ -152,18 +155,19 @@ def predict_video(
 
 
 def plan_outputs(
-    videos: Sequence[Path], out: Path, overlay: Path | None
+    videos: Sequence[Path], out: Path, overlay: Path | None, format: str | None = None
 ) -> list[tuple[Path, Path, Path | None]]:
     """Which video goes to which file: (video, points, overlay).
 
-    Where ``out`` has an ending it is the file of the one video; otherwise a folder, in which each
-    video gets a CSV table of its name. ``overlay`` likewise.
+    Where ``out`` has an ending, or ``format`` says what it is, it is of the one video; otherwise a
+    folder, in which each video gets a CSV table of its name. ``overlay`` likewise.
 
     Raises:
         ConfigError: several videos and one file, two videos of one name, or an unknown ending.
+        DataError: the layout that is named cannot be written, or there is something already.
     """
-    if out.suffix and not out.is_dir():
-        check_ending(out)
+    if format is not None or (out.suffix and not out.is_dir()):
+        check_output(out, format)
         if len(videos) > 1:
             raise ConfigError(
                 f"{len(videos)} videos cannot go to one file '{out}'", do="Give a folder with -o."

@@ -51,6 +51,18 @@ def test_one_video(run: Path, tmp_path: Path) -> None:
     assert about["run"] == str(run)
 
 
+def test_a_layout_by_name(run: Path, tmp_path: Path) -> None:
+    video = make_video(tmp_path / "clip.mp4", 3)
+    words = (run, video, "-o", tmp_path / "out.csv", "--to", "deeplabcut")
+    assert _predict(*words).exit_code == 0
+    rows = (tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()
+    assert [row.partition(",")[0] for row in rows] == [
+        "scorer", "bodyparts", "coords", "0", "1", "2"
+    ]  # fmt: skip
+    again = _predict(*words)  # as convert: nothing is written over
+    assert "something here already" in str(again.exception)
+
+
 def test_of_several_videos_a_broken_one_stops_no_other(run: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"")

@@ -113,7 +113,11 @@ def test_two_scorers(tmp_path: Path) -> None:
     (root / "config.yaml").write_text(
         yaml.safe_dump({"scorer": "B", "bodyparts": ["nose", "tail"]})
     )
-    assert open_dataset(root)[0].instances[0].points[0].tolist() == [9.5, 9.5]
+    dataset = open_dataset(root)
+    assert dataset[0].instances[0].points[0].tolist() == [9.5, 9.5]
+    assert dataset.problems == [
+        "labeled-data/v1/CollectedData_B.csv: labels of other scorers were not read: A"
+    ]
     assert len(open_dataset(folder / "CollectedData_A.csv")) == 3
 
 

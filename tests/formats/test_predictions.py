@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from pointillist.dataset import Dataset, Image, Instance
-from pointillist.errors import ConfigError
-from pointillist.formats.predictions import check_ending, write_predictions
+from pointillist.errors import ConfigError, DataError
+from pointillist.formats.predictions import check_output, write_predictions
 from pointillist.skeleton import Skeleton
 
 
@@ -32,9 +32,9 @@ def test_csv_is_a_table(tmp_path: Path) -> None:
 
 
 def test_other_endings_are_refused_before_any_work(tmp_path: Path) -> None:
-    check_ending("out.slp")
+    check_output("out.slp")
     with pytest.raises(ConfigError, match=r"Known are \.json \(COCO results\), \.csv"):
-        check_ending("out.xlsx")
+        check_output("out.xlsx")
     with pytest.raises(ConfigError, match=r"out\.txt"):
         write_predictions(predictions(tmp_path), tmp_path / "out.txt")
     assert not (tmp_path / "out.txt").exists()
@@ -50,3 +50,15 @@ def test_tables_as_deeplabcut_has_them(tmp_path: Path) -> None:
     assert frame.columns.names[0] == "scorer"
     assert "likelihood" in frame.columns.get_level_values("coords")
     assert (tmp_path / "out.csv").read_text().startswith("scorer,pointillist")
+
+
+def test_a_layout_by_name(tmp_path: Path) -> None:
+    check_output(tmp_path / "new", "yolo")
+    with pytest.raises(DataError, match="'folder' can only be read"):
+        check_output(tmp_path / "new", "folder")
+    with pytest.raises(DataError, match="did you mean 'yolo'"):
+        check_output(tmp_path / "new", "yollo")
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "mine.txt").write_text("mine")
+    with pytest.raises(DataError, match="something here already"):
+        check_output(tmp_path / "old", "yolo")

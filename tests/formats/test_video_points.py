@@ -30,8 +30,8 @@ def _frame(number: int, count: int = 1) -> Image:
     return Image("clip.mp4", 64, 48, instances, frame=number)
 
 
-def _write(path: Path, *, smooth: bool = False) -> None:
-    with video_points(path, TWO, path.parent, smooth=smooth) as file:
+def _write(path: Path, *, format: str | None = None, smooth: bool = False) -> None:
+    with video_points(path, TWO, path.parent, format=format, smooth=smooth) as file:
         for number, count in ((0, 1), (1, 2), (5, 0), (6, 1)):
             image = _frame(number, count)
             beside = [i.points + 0.125 for i in image.instances] if smooth else None
@@ -66,6 +66,22 @@ def test_smoothed_points_stand_beside_the_raw_ones(tmp_path: Path) -> None:
     entry = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["annotations"][0]
     assert entry["keypoints"][:2] == [0, 2.5]
     assert entry["keypoints_smooth"] == [0.125, 2.625, 30.375, 40.125]
+
+
+def test_deeplabcuts_table_by_name(tmp_path: Path) -> None:
+    """As DeepLabCut writes what it finds: a row a frame, counting from the pixel's centre."""
+    _write(tmp_path / "out.csv", format="deeplabcut")
+    with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    assert [row[0] for row in rows] == [
+        "scorer", "individuals", "bodyparts", "coords", "0", "1", "5", "6"
+    ]  # fmt: skip
+    assert rows[3][1:4] == ["x", "y", "likelihood"]
+    assert [float(cell) for cell in rows[4][1:4]] == [-0.5, 2.0, 0.5]
+    assert rows[6][1:] == [""] * (len(rows[6]) - 1)  # nothing was found in frame 5
+    assert json.loads((tmp_path / "out.csv.json").read_text(encoding="utf-8"))["frames"] == 7
+    with pytest.raises(ConfigError, match="'deeplabcut' has no place for smoothed points"):
+        _write(tmp_path / "other.csv", format="deeplabcut", smooth=True)
 
 
 def test_a_coco_file_opens_again(tmp_path: Path) -> None:

@@ -93,6 +93,14 @@ def predict(
             "-o", "--out", help="File to write: .json, .csv, .slp, .h5; of several videos a folder."
         ),
     ],
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            help="Layout to write, of those that convert writes, e.g. deeplabcut with a .csv, yolo "
+            "with a folder; else the ending says it.",
+        ),
+    ] = None,
     format: FormatName = None,
     moved: Images = None,
     overlay: Annotated[
@@ -115,7 +123,7 @@ def predict(
 
     Exit code 1 if anything could not be read.
     """
-    from pointillist.formats.predictions import check_ending, write_predictions
+    from pointillist.formats.predictions import check_output, write_predictions
     from pointillist.media import is_video
 
     videos = [path for path in images if is_video(path)]
@@ -128,6 +136,7 @@ def predict(
             run,
             videos,
             out,
+            to=to,
             overlay=overlay,
             flip=flip,
             device=device,
@@ -139,7 +148,7 @@ def predict(
         return
     if smooth:
         raise typer.BadParameter("--smooth is for videos")
-    check_ending(out)
+    check_output(out, to)
     from pointillist import inference
     from pointillist.report.overlays import write_overlays
 
@@ -154,7 +163,7 @@ def predict(
         quiet=quiet,
         say=lambda line: notes([line]),
     )
-    lost = write_predictions(predicted, out)
+    lost = write_predictions(predicted, out, to)
     if overlay is not None:
         notes(write_overlays(predicted, overlay))
     notes(lost)

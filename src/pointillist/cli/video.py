@@ -15,6 +15,7 @@ def predict_videos(
     videos: Sequence[Path],
     out: Path,
     *,
+    to: str | None,
     overlay: Path | None,
     flip: bool,
     device: str,
@@ -30,7 +31,7 @@ def predict_videos(
     from pointillist.inference import Predictor
     from pointillist.video_prediction import plan_outputs, predict_video
 
-    plan = plan_outputs(videos, out, overlay)
+    plan = plan_outputs(videos, out, overlay, to)
     model = open_model(run)
     predictor = Predictor.open(model, flip=flip, device=device)
     detector = box_detector(
@@ -47,6 +48,7 @@ def predict_videos(
                 predictor,
                 video,
                 points,
+                format=to,
                 overlay=drawn,
                 detector=detector,
                 smooth=smooth,

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from pointillist.dataset import Dataset
 from pointillist.errors import DataError
 from pointillist.formats import get_format, save_dataset
+from pointillist.formats.base import Format
 from pointillist.formats.locate import clean_name, free_name, is_absolute
 from pointillist.images import copy_image, with_sizes
 
@@ -35,6 +36,21 @@ def convert_dataset(
             be read, or there is something at ``out`` already.
     """
     out = Path(out)
+    chosen = check_target(out, format)
+    notes: list[str] = []
+    if copy_images and not chosen.own_images:
+        dataset = _with_copies(dataset, out.parent if out.suffix else out)
+    if format == "coco":
+        dataset, notes = with_sizes(dataset)
+    return [*notes, *save_dataset(dataset, out, format)]
+
+
+def check_target(out: Path, format: str) -> Format:
+    """The layout of a name, if it can be written at ``out``.
+
+    Raises:
+        DataError: it cannot be written, or there is something already.
+    """
     chosen = get_format(format)
     if chosen.write is None:
         raise DataError(f"format '{format}' can only be read")
@@ -44,12 +60,7 @@ def convert_dataset(
             where=out,
             do="Name a new file or an empty folder.",
         )
-    notes: list[str] = []
-    if copy_images and not chosen.own_images:
-        dataset = _with_copies(dataset, out.parent if out.suffix else out)
-    if format == "coco":
-        dataset, notes = with_sizes(dataset)
-    return [*notes, *save_dataset(dataset, out, format)]
+    return chosen
 
 
 def _with_copies(dataset: Dataset, folder: Path) -> Dataset:

@@ -200,6 +200,9 @@ def _read_tables(files: list[Path], config: dict[str, Any], root: Path) -> dict[
             )
         file = scorers.get(wanted, next(iter(scorers.values())))
         tables[file] = read_table(file)
+        others = [stem.removeprefix("CollectedData_") for stem in scorers if stem != file.stem]
+        if others:
+            tables[file].odd.append(f"labels of other scorers were not read: {', '.join(others)}")
     return tables
 
 

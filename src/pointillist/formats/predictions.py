@@ -8,6 +8,7 @@ from pointillist.dataset import Dataset
 from pointillist.errors import ConfigError
 from pointillist.formats import save_dataset
 from pointillist.formats.coco_results import write_results
+from pointillist.formats.convert import check_target
 from pointillist.formats.csv_points import write_csv
 
 #: What each ending stands for.
@@ -19,11 +20,18 @@ ENDINGS = {
 }
 
 
-def check_ending(path: str | Path) -> None:
-    """Raises ConfigError if predictions cannot be written to a file of this ending.
+def check_output(path: str | Path, format: str | None = None) -> None:
+    """Whether :func:`write_predictions` can write so.
 
     To be called before predicting: an hour's work should not end in a wrong file name.
+
+    Raises:
+        ConfigError: no layout has this ending.
+        DataError: the layout that is named cannot be written, or there is something already.
     """
+    if format is not None:
+        check_target(Path(path), format)
+        return
     suffix = Path(path).suffix.lower()
     if suffix not in ENDINGS:
         known = ", ".join(f"{ending} ({title})" for ending, title in ENDINGS.items())
@@ -51,7 +59,7 @@ def write_predictions(
     path = Path(path)
     if format is not None:
         return save_dataset(predictions, path, format)
-    check_ending(path)
+    check_output(path)
     if path.suffix.lower() == ".h5":
         return save_dataset(predictions, path, "deeplabcut")
     if path.suffix.lower() == ".slp":

@@ -27,7 +27,7 @@ from pointillist.formats.coco import image_entry, instance_entry
 from pointillist.formats.coco_categories import write_categories
 from pointillist.formats.csv_points import csv_header, csv_row
 from pointillist.formats.locate import names_from
-from pointillist.formats.predictions import check_ending, write_predictions
+from pointillist.formats.predictions import check_output, write_predictions
 from pointillist.skeleton import Skeleton
 
 
@@ -75,26 +75,36 @@ class VideoPoints(ABC):
 
 
 def video_points(
-    path: str | Path, skeleton: Skeleton, root: Path, *, smooth: bool = False
+    path: str | Path,
+    skeleton: Skeleton,
+    root: Path,
+    *,
+    format: str | None = None,
+    smooth: bool = False,
 ) -> VideoPoints:
-    """Opens a file for the points of a video; its ending says the layout.
+    """Opens a file for the points of a video; its ending says the layout, or ``format`` does.
 
     Args:
         path: the file.
         skeleton: of the points.
         root: folder that the images' paths start from.
+        format: as for :func:`~pointillist.formats.predictions.write_predictions`.
         smooth: whether there will be smoothed points.
 
     Raises:
         ConfigError: no layout has this ending, or it has no place for smoothed points.
+        DataError: the layout that is named cannot be written, or there is something already.
     """
     path = Path(path)
-    check_ending(path)
+    check_output(path, format)
     suffix = path.suffix.lower()
-    if smooth and suffix not in {".csv", ".json"}:
-        raise ConfigError(f"'{suffix}' has no place for smoothed points", do="Use .csv or .json.")
-    kind = {".csv": _Table, ".json": _Coco}.get(suffix, _Collected)
-    return kind(path, skeleton, root, smooth)
+    if smooth and (format is not None or suffix not in {".csv", ".json"}):
+        raise ConfigError(
+            f"'{format or suffix}' has no place for smoothed points", do="Use .csv or .json."
+        )
+    if format is None and suffix in {".csv", ".json"}:
+        return (_Table if suffix == ".csv" else _Coco)(path, skeleton, root, smooth)
+    return _Collected(path, skeleton, root, format)
 
 
 class _Table(VideoPoints):
@@ -148,6 +158,10 @@ class _Coco(VideoPoints):
 
 
 class _Collected(VideoPoints):
+    def __init__(self, path: Path, skeleton: Skeleton, root: Path, format: str | None) -> None:
+        super().__init__(path, skeleton, root, smooth=False)
+        self._format = format
+
     def _begin(self) -> None:
         self._images: list[Image] = []
 
@@ -155,6 +169,7 @@ class _Collected(VideoPoints):
         self._images.append(image)
 
     def _conclude(self) -> None:
-        lost = write_predictions(Dataset(self.skeleton, self._images, self.root), self.path)
+        predicted = Dataset(self.skeleton, self._images, self.root)
+        lost = write_predictions(predicted, self.path, self._format)
         if lost:
             self.about["not_kept"] = lost
