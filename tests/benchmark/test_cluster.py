@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import sys
 from pathlib import Path
 
@@ -22,6 +23,9 @@ def test_two_workers_share_the_cells(
     """Two finish, in two processes; one fails; one is another command's."""
     # Ray's workers stand back for whatever else a machine does, here for the other tests.
     monkeypatch.setenv("RAY_worker_niceness", "0")
+    # Otherwise Ray would leave one in the home folder.
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex())
     where = {"results": tmp_path / "results", "runs": tmp_path / "runs"}
     cells = [Cell(row, 25, 0) for row in ("supervised", "te_ti", "sc", "ti")]
     works = [Work(protocol=protocol, cell=cell, **where) for cell in cells]  # type: ignore[arg-type]

@@ -105,7 +105,7 @@ def test_a_cell_that_another_command_has_is_left_to_it(
     run_grid(protocol, [cell], **where, say=said.append)
     lock.release()
     assert "another benchmark is at it" in said[-2]
-    assert said[-1] == "1 cells are run by another command"
+    assert said[-1] == "left to another command: 1 of 1 cells"
     assert not work.file.exists()
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_protocol import tiny_protocol
 
 from pointillist.benchmark import processes
 from pointillist.benchmark.cells import Cell, Work
@@ -20,6 +19,7 @@ from pointillist.benchmark.grid import CellsFailed, GridStopped, run_grid
 from pointillist.benchmark.processes import share
 from pointillist.benchmark.protocol import Protocol
 from pointillist.run import Run
+from tiny_protocol import tiny_protocol
 from training_cases import checkpoint
 
 
@@ -52,7 +52,7 @@ def test_one_finishes_one_fails_one_is_taken(protocol: Protocol, tmp_path: Path)
     assert "this is not a run" in broken.log.read_text(encoding="utf-8")
     assert said[-1].startswith("te_ti-25-seed0 failed: ")
     assert "it has no config.yaml" in said[-1]
-    assert said[-2] == "1 cells are run by another command"
+    assert said[-2] == "left to another command: 1 of 3 cells"
     assert sum(f"another benchmark is at it (process {os.getpid()})" in s for s in said) == 1
     assert not taken.log.exists()
 

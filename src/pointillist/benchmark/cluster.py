@@ -14,6 +14,7 @@ import signal
 import socket
 import threading
 import traceback
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -143,11 +144,13 @@ def _connect(address: str, jobs: int) -> Any:
     _knock(address)
     before = signal.getsignal(signal.SIGTERM)
     try:
-        if address == "local":
-            own = {"num_cpus": max(cores(), jobs), "object_store_memory": _STORE}
-            ray.init("local", include_dashboard=False, **own, **quiet)
-        else:
-            ray.init(address, **quiet)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the error says it all
+            if address == "local":
+                own = {"num_cpus": max(cores(), jobs), "object_store_memory": _STORE}
+                ray.init("local", include_dashboard=False, **own, **quiet)
+            else:
+                ray.init(address, **quiet)
     except (OSError, RuntimeError, ValueError) as error:
         raise _unreachable(address, describe(error)) from None
     # Ray has put a handler of its own for the signal to end.
@@ -172,9 +175,11 @@ def _knock(address: str) -> None:
 
 
 def _unreachable(address: str, reason: str) -> ConfigError:
+    # A client, unlike Ray on the cluster's own machines, shows its token only when told to.
+    token = " Has it a token? Set RAY_AUTH_MODE=token." if address.startswith("ray://") else ""
     return ConfigError(
         f"there is no Ray cluster at '{address}': {reason}",
-        do="Start one with: ray start --head. Or use --ray local.",
+        do=f"Start one with: ray start --head. Or use --ray local.{token}",
     )
 
 

@@ -139,7 +139,7 @@ def run_grid(
                 do="The same command continues.",
             ) from None
     if taken:
-        say(f"{taken} cells are run by another command")
+        say(f"left to another command: {taken} of {len(open_works)} cells")
     if failed:
         for ending in failed:
             say(f"{ending.work.cell.name} failed: {ending.problem} ({ending.work.log})")
