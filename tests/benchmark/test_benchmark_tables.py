@@ -86,9 +86,9 @@ def test_table_3_has_the_amounts_as_columns() -> None:
         result("supervised", 5, 0.08, steps=20),
     ]
     rows = table_rows(open_protocol("cub"), results, 3)
-    head = [*(f"{p} % unlabelled" for p in (10, 20, 50, 100)), "SB"]
+    head = [*(f"{p} %" for p in (10, 20, 50, 100)), "SB"]
     assert rows == [
-        ["Data", "steps", *head],
+        ["Unlabelled images", "steps", *head],
         ["cub, 5 % labels", "10, 20", "10.0 (1 seed)", "–", "–", "100.0 (1 seed)", "8.0 (1 seed)"],
         ["cub, 10 % labels", "10", "70.0 (1 seed)", "–", "–", "–", "–"],
         ["cub, 5 % labels (paper)", "", "87.01", "88.33", "89.44", "91.34", "85.33"],

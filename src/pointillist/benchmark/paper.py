@@ -73,7 +73,7 @@ TABLES: dict[int, Part] = {
         {"Ours": WHOLE, "SB": "supervised"},
         fractions=(5,),
         unlabeled=(10, 20, 50, 100),
-        head="Data",
+        head="Unlabelled images",
     ),
     4: Part(
         "Table 4: ground-truth heatmaps in the unsupervised losses",

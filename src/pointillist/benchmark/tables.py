@@ -79,7 +79,7 @@ def _amounts(protocol: Protocol, values: _Values) -> list[list[str]]:
     whole, baseline = part.rows.values()
     fractions = values.with_amounts(whole) or list(part.fractions or ())
     amounts = sorted({*part.unlabeled, *values.amounts(whole)})
-    rows = [[part.head, "steps", *(f"{a:g} % unlabelled" for a in amounts), "SB"]]
+    rows = [[part.head, "steps", *(f"{a:g} %" for a in amounts), "SB"]]
     for fraction in fractions:
         places = [(whole, fraction, a) for a in amounts] + [(baseline, fraction, 100.0)]
         name = f"{protocol.name}, {fraction:g} % labels"
