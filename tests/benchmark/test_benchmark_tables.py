@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tiny_protocol import result, tiny_protocol
 
 from pointillist.benchmark.protocol import Protocol, open_protocol
 from pointillist.benchmark.tables import fill_in, markdown, place_name, table_rows
 from pointillist.errors import ConfigError, DataError
+from tiny_protocol import result, tiny_protocol
 
 SC = "semantic_consistency"
 
