@@ -231,12 +231,12 @@ class SemanticConsistency(Method):
         (heatmaps, features), annotated = (part[::4] for part in output), annotated[::4]
         z = represent(self.project(features).float(), heatmaps.float())
         keypoint = torch.arange(z.shape[1], device=z.device).expand(len(z), -1)
-        right = (self.classifier(z).argmax(dim=2) == keypoint)[annotated]
         clusters = silhouette(z[annotated].cpu().numpy(), keypoint[annotated].cpu().numpy())
-        return {
-            "pseudo_accuracy": right.float().sum() / max(len(right), 1),
-            "silhouette": torch.tensor(clusters, device=z.device),
-        }
+        figures = {"silhouette": torch.tensor(clusters, device=z.device)}
+        if self.options.semantic:  # otherwise the classifier has learnt nothing
+            right = (self.classifier(z).argmax(dim=2) == keypoint)[annotated]
+            figures["pseudo_accuracy"] = right.float().sum() / max(len(right), 1)
+        return figures
 
     def _forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         output = self.model(images)
