@@ -21,6 +21,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -219,6 +220,7 @@ def main() -> None:
         "processor": before | {"load_average_after": processor()["load_average"]},
     }
     around = environment()
+    around["versions"] |= {name: metadata.version(name) for name in ("onnxruntime", "openvino")}
     result |= {key: around[key] for key in ("commit", "versions", "machine")}
     write_json(arguments.out, result, indent=1)
     print(f"wrote {arguments.out}")

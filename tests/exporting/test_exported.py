@@ -133,8 +133,10 @@ def test_whole_images_are_strange_to_a_network_that_needs_boxes(
     beside = description_path(path)
     write_json(beside, read_json(beside) | {"trained_on_boxes": True})
     folder = Path(creatures.root) / "images"
+    said: list[str] = []
     with pytest.raises(DataError, match=r"finds no objects.* --boxes, or say --no-localize"):
-        predict(path, folder)
+        predict(path, folder, say=said.append)
+    assert said == []  # nothing is announced that is not done
     assert len(predict(path, folder, localize=False)[0].instances) == 1
     assert len(predict(path, split.labeled)) == 4  # these have boxes
 

@@ -50,16 +50,13 @@ def choose_boxes(
             say(f"{strange} detections in {boxes} are of other images")
         return Detections(list(found), {})
     unknown = [i for i, known in enumerate(has_boxes(dataset)) if not known]
-    if localize is None:
-        localize = bool(unknown) and needs_boxes(run)
-        if localize:
-            say(f"no boxes are known in {len(unknown)} images: the run's box finder looks for them")
-        which = unknown
-    else:
-        which = list(range(len(dataset)))
-    if not localize:
+    asked = localize is not None
+    if not (localize if asked else unknown and needs_boxes(run)):
         return None
     detector = _detector(run, score, device)
+    if not asked:
+        say(f"no boxes are known in {len(unknown)} images: the run's box finder looks for them")
+    which = list(range(len(dataset))) if asked else unknown
     return detector.detect_in(dataset, which, quiet=quiet)
 
 
@@ -75,11 +72,13 @@ def box_detector(
 
     Arguments and errors are those of :func:`choose_boxes`.
     """
-    if localize is None:
-        localize = needs_boxes(run)
-        if localize:
-            say("the run's box finder looks for the objects in every frame")
-    return _detector(run, score, device) if localize else None
+    asked = localize is not None
+    if not (localize if asked else needs_boxes(run)):
+        return None
+    detector = _detector(run, score, device)
+    if not asked:
+        say("the run's box finder looks for the objects in every frame")
+    return detector
 
 
 def needs_boxes(run: Model) -> bool:
