@@ -223,6 +223,17 @@ def test_frames_that_a_video_does_not_have(tmp_path: Path, film: Callable[[Path]
     assert report.sizes == {(64, 48): 2}
 
 
+def test_videos_that_belong_to_the_data(tmp_path: Path, film: Callable[[Path], int]) -> None:
+    film(tmp_path / "good.mp4")
+    (tmp_path / "empty.mp4").write_bytes(b"")
+    videos = [tmp_path / "good.mp4", tmp_path / "empty.mp4"]
+    report = inspect_dataset(Dataset(None, [], tmp_path, videos=videos))
+    assert [(p.kind, p.file, p.reason) for p in report.problems] == [
+        ("unreadable", str(tmp_path / "empty.mp4"), "the video is empty: it has 0 bytes")
+    ]
+    assert inspect_dataset(Dataset(None, [], tmp_path, videos=videos), False).problems == []
+
+
 @pytest.fixture
 def film() -> Callable[[Path], int]:
     def make(path: Path) -> int:

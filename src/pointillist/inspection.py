@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from pointillist.dataset import HIDDEN, Dataset, Image
-from pointillist.errors import DataError
+from pointillist.errors import DataError, PointillistError
 from pointillist.formats.base import summary
 from pointillist.images import CheckedImage, check_image, image_size
 from pointillist.inspection_report import KeypointCount, Problem, Report
@@ -36,7 +36,8 @@ def inspect_dataset(
     Args:
         dataset: as opened.
         check_files: decode every image file, compare files byte by byte (by a digest) and sizes
-            with what the annotations say. Otherwise only sizes that are not known are looked up.
+            with what the annotations say, and open the videos that belong to the data. Otherwise
+            only sizes that are not known are looked up.
         workers: threads that read files.
         progress: called after each file.
     """
@@ -76,6 +77,7 @@ def inspect_dataset(
         problems=[
             *(Problem("reading", None, line) for line in dataset.problems),
             *_file_problems(dataset, looked_up),
+            *(_video_problems(dataset) if check_files else ()),
             *_repeated_names(dataset),
             *_equal_files(looked_up),
             *_size_problems(dataset, looked_up),
@@ -212,6 +214,20 @@ def _file_problems(dataset: Dataset, looked_up: dict[str, _File]) -> Iterator[Pr
         seen.add((image.path, error.what))
         missing = not dataset.file(image).exists()
         yield Problem("missing" if missing else "unreadable", image.path, error.what)
+
+
+def _video_problems(dataset: Dataset) -> Iterator[Problem]:
+    """Videos of which a training could take no frames, or not all."""
+    from pointillist.video import VideoReader
+
+    for path in dataset.videos:
+        try:
+            with VideoReader(path) as video:
+                what = video.problem
+        except PointillistError as error:
+            what = error.what
+        if what is not None:
+            yield Problem("unreadable", str(path), what)
 
 
 def _repeated_names(dataset: Dataset) -> Iterator[Problem]:
