@@ -8,7 +8,6 @@ import pytest
 import torch
 from teaching_cases import PLAIN, Says, build, heatmaps_at, inner_points, unlabeled
 from test_methods import SIZE, make_batch
-from torch import nn
 
 from pointillist import geometry
 from pointillist.batch import View
@@ -19,25 +18,15 @@ from pointillist.strong_views import Guidance, carry
 TEACHING = ("mean_teacher", "consistency", "dual", "adaptive_masking", "multi_augment")
 
 
-def test_a_teacher_answers_in_evaluation_mode_and_without_gradient() -> None:
+def test_a_teacher_answers_without_gradient_in_the_mode_it_is_in() -> None:
+    """A network that learns meanwhile must not answer from running figures; an average must."""
     teacher = Says(torch.ones(1, 2, 3, 4))
-    teacher.train()
-    heatmaps = ask(teacher, torch.zeros(1, 3, 16, 12))
-    assert not heatmaps.requires_grad
-    assert heatmaps.dtype == torch.float32
-    assert teacher.asked_in_training is False
-    assert teacher.training
-
-
-def test_a_teacher_that_fails_is_left_in_the_mode_it_had() -> None:
-    class Fails(nn.Module):
-        def forward(self, images: torch.Tensor) -> None:
-            raise RuntimeError
-
-    teacher = Fails().train()
-    with pytest.raises(RuntimeError):
-        ask(teacher, torch.zeros(1, 3, 16, 12))
-    assert teacher.training
+    for training in (True, False):
+        teacher.train(training)
+        heatmaps = ask(teacher, torch.zeros(1, 3, 16, 12))
+        assert not heatmaps.requires_grad
+        assert heatmaps.dtype == torch.float32
+        assert teacher.asked_in_training is training
 
 
 def test_sets_of_images_share_a_batch() -> None:
@@ -201,7 +190,7 @@ def test_two_flips_are_none() -> None:
 
 
 def test_a_collapse_is_told_once() -> None:
-    watch = CollapseWatch(floor=0.05, fall=0.4, every=10)
+    watch = CollapseWatch(floor=0.05, fall=0.5, every=10)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for _ in range(30):

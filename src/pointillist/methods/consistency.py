@@ -45,8 +45,8 @@ class Consistency(Teaching):
 
     PoseCons of Xie et al., "An empirical study of the collapsing problem in semi-supervised 2D
     human pose estimation", ICCV 2021: no average, no threshold, no gradient through the teacher.
-    Other than in the published code the teacher is in evaluation mode, labelled and hard images
-    are one batch, and what the teacher did not see does not count.
+    Other than in the published code labelled and hard images are one batch, and what the teacher
+    did not see does not count.
     """
 
     name: ClassVar[str] = "consistency"

@@ -135,13 +135,15 @@ class Teaching(Method):
 
 @torch.no_grad()
 def ask(teacher: nn.Module, images: Tensor) -> Tensor:
-    """A teacher's heatmaps (B, K, h, w) in float32, in evaluation mode and without gradient."""
-    training = teacher.training
-    teacher.eval()
-    try:
-        heatmaps: Tensor = teacher(images).heatmaps.float()
-    finally:
-        teacher.train(training)
+    """A teacher's heatmaps (B, K, h, w) in float32, without gradient.
+
+    The teacher answers in the mode that it is in. An average is always in evaluation mode. A
+    network that learns and teaches at the same time has to stay in training mode, as in the
+    published code: batch norm's running figures lag behind its weights, its answers would be of
+    another size than those it gives as a student, and learning from them this size grows or
+    shrinks without end.
+    """
+    heatmaps: Tensor = teacher(images).heatmaps.float()
     return heatmaps
 
 
@@ -167,7 +169,7 @@ class CollapseWatch:
         every: steps between two looks; each has to wait for the device.
     """
 
-    def __init__(self, floor: float = 0.05, fall: float = 0.4, every: int = 100) -> None:
+    def __init__(self, floor: float = 0.05, fall: float = 0.5, every: int = 100) -> None:
         self.floor, self.fall, self.every = floor, fall, every
         self.collapsed = False
         self._peaks: list[Tensor] = []
