@@ -83,7 +83,7 @@ def test_settings(setting: str, value: object) -> None:
         ("views.rotaton=1", "did you mean 'rotation'"),
         ("training.max_steps=0", "option 'training.max_steps' is 0: .*greater than or equal to 1"),
         ("training.max_steps=many", "option 'training.max_steps' is 'many': .*integer"),
-        ("training.schedule=linear", "'cosine' or 'constant'"),
+        ("training.schedule=linear", "'cosine', 'constant' or 'stairs'"),
         ("input=5", "option 'input' is 5"),
         ("training.seed", "not of the form option=value"),
         ("=3", "not of the form option=value"),

@@ -42,6 +42,9 @@ def test_rate_by_hand() -> None:
     constant = TrainingOptions(warmup_steps=2, schedule="constant")
     assert [rate_factor(s, 0.9, constant) for s in (0, 1, 2, 99)] == [0.5, 1.0, 1.0, 1.0]
     assert rate_factor(0, 0.0, TrainingOptions(warmup_steps=0)) == 1
+    stairs = TrainingOptions(warmup_steps=0, schedule="stairs", stairs=(0.5, 0.8))
+    rates = [rate_factor(9, done, stairs) for done in (0.0, 0.49, 0.5, 0.79, 0.8, 1.0)]
+    assert rates == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01])
 
 
 def test_optimizer_groups() -> None:

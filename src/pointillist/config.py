@@ -49,8 +49,13 @@ class TrainingOptions(_Options):
         1.0, gt=0, description="learning rate of the backbone, as a share of the others'"
     )
     weight_decay: float = Field(0.01, ge=0, description="of weights; norms and biases have none")
-    schedule: Literal["cosine", "constant"] = Field(
-        "cosine", description="how the learning rate falls, by steps or time: to 0, or not at all"
+    schedule: Literal["cosine", "constant", "stairs"] = Field(
+        "cosine",
+        description="how the learning rate falls, by steps or time: to 0, not at all, or to a "
+        "tenth after each of the shares in stairs",
+    )
+    stairs: tuple[float, ...] = Field(
+        (0.7, 0.9), description="shares of the training for the schedule of that name"
     )
     warmup_steps: int = Field(100, ge=0, description="in which the learning rate grows from 0")
     gradient_clip: float | None = Field(None, gt=0, description="largest norm of the gradient")
@@ -125,6 +130,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     # HRNet-W32, 256 px, 64x64 heatmaps, Adam 1e-4 (Moskvyak et al., ICLR 2021, section 4.2).
     "paper": {
+        "method_options": {"faithful": True},
         "model": {"backbone": "hrnet_w32", "pretrained": True},
         "input": {"width": 256, "height": 256, "sigma": 2.0, "decoding": "quarter"},
         "training": {

@@ -240,9 +240,11 @@ def make_optimizer(method: Method, options: TrainingOptions) -> torch.optim.Opti
 
 
 def rate_factor(step: int, done: float, options: TrainingOptions) -> float:
-    """Share of the learning rate at a step: linear warm-up, then cosine or constant."""
+    """Share of the learning rate at a step: linear warm-up, then what the schedule says."""
     if step < options.warmup_steps:
         return (step + 1) / options.warmup_steps
     if options.schedule == "constant":
         return 1.0
+    if options.schedule == "stairs":
+        return float(0.1 ** sum(done >= share for share in options.stairs))
     return 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))

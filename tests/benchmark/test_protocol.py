@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from pointillist.benchmark.protocol import open_protocol, protocol_names
+from pointillist.benchmark.cells import Cell, run_cell
+from pointillist.benchmark.protocol import DataSource, Protocol, open_protocol, protocol_names
 from pointillist.errors import ConfigError, DataError
 from pointillist.methods import METHODS
+from pointillist.methods.consistency import easy_view
 
 
 def test_the_protocols_that_ship() -> None:
-    assert {"lsp", "cub", "mpii", "atrw", "lsp-small", "cub-small"} <= set(protocol_names())
+    papers = {"lsp", "cub", "mpii", "atrw", "coco-1k", "coco-5k", "coco-10k", "mpii-aic"}
+    assert papers | {"lsp-small", "cub-small"} <= set(protocol_names())
 
 
 @pytest.mark.parametrize("name", protocol_names())
@@ -95,3 +98,80 @@ def test_an_own_protocol_with_a_typing_mistake(tmp_path: Path) -> None:
     file.write_text("name: mine\ntitel: Mine\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"mine\.yaml"):
         open_protocol(str(file))
+
+
+#: The same few images for both parts.
+COCO = {"train": "coco/test_coco.json", "test": "coco/test_coco.json"}
+
+
+def on_fixtures(name: str, files: dict[str, str]) -> Protocol:
+    """A protocol with the few images at hand."""
+    protocol = open_protocol(name)
+    changed = DataSource(
+        path="coco_style",
+        format=protocol.data.format,
+        home=protocol.data.home,
+        annotated_only=protocol.data.annotated_only,
+        held_out=dict.fromkeys(protocol.data.held_out, 1),
+        files=files,
+    )
+    small = {"labeled_per_step": 2, "unlabeled_per_step": 2, "workers": 0, "validate_every": 2}
+    config = protocol.config | {"training": protocol.config["training"] | small}
+    config["model"] = protocol.config["model"] | {"pretrained": False}
+    return protocol.model_copy(update={"data": changed, "config": config})
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "files"),
+    [
+        ("coco-1k", "posedual_cutout", COCO),
+        ("coco-5k", "posecons_cutout", COCO),
+        ("coco-10k", "adaptive_masking", COCO),
+        (
+            "mpii-aic",
+            "multi_augment",
+            {"train": "mpii/test_mpii.json", "unlabeled": "coco/test_coco.json"},
+        ),
+    ],
+)
+def test_protocols_of_the_teacher_methods_run_on_the_fixtures(
+    name: str,
+    row: str,
+    files: dict[str, str],
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("POINTILLIST_DATA", str(data))
+    protocol = on_fixtures(name, files)
+    cell = Cell(row, 100 if "unlabeled" in files else 50, 0)
+    result = run_cell(protocol, cell, protocol.open_data(), tmp_path, {"max_steps": 2}, quiet=True)
+    assert result["steps"] == 2
+    assert result["dataset"]["unlabeled"] > 0
+    score = result["metrics"][protocol.metric]
+    if name == "mpii-aic":  # the community's JSON has no head boxes, as MPII's own file has
+        assert "there is no head box" in score["reason"]
+        score = result["metrics"]["pck@0.1"]
+    assert 0 <= score["value"] <= 1
+    config = result["config"]
+    assert (config["model"]["backbone"], config["input"]["sigma"]) == ("resnet18", 2.0)
+    assert (config["training"]["optimizer"], config["training"]["learning_rate"]) == ("adam", 1e-3)
+
+
+def test_the_published_settings_of_easy_and_hard_views() -> None:
+    for name, epochs, falls in (
+        ("coco-1k", 30, (20, 25)), ("coco-5k", 100, (70, 90)), ("coco-10k", 100, (70, 90))
+    ):  # fmt: skip
+        protocol = open_protocol(name)
+        config = protocol.config_for("posecons", 0, {})
+        assert (config.input.width, config.input.height) == (192, 256)
+        assert config.training.max_steps == epochs * 4682
+        stairs = [epochs * share for share in config.training.stairs]
+        assert stairs == pytest.approx(falls, abs=0.1)
+        assert (config.training.ema_decay, protocol.flip_test) == (0, False)
+        assert config.views.model_dump() == easy_view().model_dump()
+        assert protocol.config_for("posedual_cutout", 0, {}).method_options["cutout"] == 5
+    # With 1,000 labels, joint cutout is trained longer.
+    longer = open_protocol("coco-1k").config_for("posecons_cutout", 0, {}).training
+    assert longer.max_steps == 70 * 4682
+    assert [70 * share for share in longer.stairs] == pytest.approx([50, 60], abs=0.1)

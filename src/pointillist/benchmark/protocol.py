@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from pointillist.benchmark.ablations import CHANGED, WHOLE
+from pointillist.benchmark.joining import join_parts
 from pointillist.config import Config, read_yaml, validate
 from pointillist.dataset import Dataset
 from pointillist.errors import ConfigError, DataError, did_you_mean
@@ -30,6 +31,18 @@ class DataSource(BaseModel):
     path: str = Field(description=f"folder below ${DATA_VARIABLE}")
     format: str
     home: str = Field(description="where the data set lives, for whoever does not have it")
+    files: dict[Literal["train", "test", "unlabeled"], str] = Field(
+        default_factory=dict,
+        description="part -> file below path, where there are several; images then have the "
+        "part's name as group; unlabeled may be of any format",
+    )
+    held_out: dict[Literal["val", "test"], int] = Field(
+        default_factory=dict,
+        description="group -> so many labelled images of files.train, always the same, become it",
+    )
+    annotated_only: bool = Field(
+        False, description="objects in files.train and files.unlabeled without a point are left out"
+    )
 
 
 class SplitRule(BaseModel):
@@ -67,17 +80,26 @@ class Protocol(BaseModel):
     def data_folder(self) -> Path:
         """Where the data is; a missing one is told with where it lives."""
         folder = _below(DATA_VARIABLE, self.data.path, f"the data of protocol {self.name}")
-        if not folder.exists():
-            raise DataError(
-                f"protocol {self.name} expects its data here",
-                where=folder,
-                do=f"The data set lives at {self.data.home}.",
-            )
+        for place in (folder, *(folder / name for name in self.data.files.values())):
+            if not place.exists():
+                raise DataError(
+                    f"protocol {self.name} expects its data here",
+                    where=place,
+                    do=f"The data set lives at {self.data.home}.",
+                )
         return folder
 
     def open_data(self) -> Dataset:
-        """The data set."""
-        return open_dataset(self.data_folder(), self.data.format)
+        """The data set; of several files, as one."""
+        folder, data = self.data_folder(), self.data
+        if not data.files:
+            return open_dataset(folder, data.format)
+        parts: dict[str, Dataset] = {
+            part: open_dataset(folder / name, None if part == "unlabeled" else data.format)
+            for part, name in data.files.items()
+        }
+        held_out = {str(name): count for name, count in data.held_out.items()}
+        return join_parts(parts, held_out=held_out, annotated_only=data.annotated_only)
 
     def method_of(self, row: str) -> str:
         """The method of a row.
