@@ -230,6 +230,39 @@ def test_rotation_scale_and_shift_stay_in_their_ranges() -> None:
     assert (moved.amax(dim=0) > torch.tensor([9.4, 6.2])).all()
 
 
+def test_normal_ranges_and_who_is_rotated_at_all() -> None:
+    """As in the published code: N(0, 30 degrees) within 60, N(1, 0.25) within 0.25 of 1."""
+    torch.manual_seed(0)
+    options = ViewOptions(
+        normal=True, rotation=60, rotated=0.6, scale=0.25, shift=0, flip=0, color=0, gray=0
+    )
+    transform, _ = random_transform(20000, (96, 64), options, CPU)
+    angle = torch.rad2deg(torch.atan2(transform[:, 1, 0], transform[:, 0, 0]))
+    turned = angle.abs() > 1e-3
+    assert turned.float().mean().item() == pytest.approx(0.6, abs=0.02)
+    assert angle.abs().max().item() == pytest.approx(60, abs=1e-2)
+    # 68.3 % of a normal distribution lie within its deviation; 4.6 % are beyond two: at the limit.
+    assert (angle[turned].abs() < 30).float().mean().item() == pytest.approx(0.683, abs=0.02)
+    limit = angle[turned].abs() > 59.99
+    assert limit.float().mean().item() == pytest.approx(0.046, abs=0.01)
+    scale = transform[:, :2, :2].det().sqrt()
+    assert scale.min().item() == pytest.approx(0.75, abs=1e-4)
+    assert scale.max().item() == pytest.approx(1.25, abs=1e-4)
+    # Beyond one deviation lie 15.9 % on either side.
+    assert (scale > 1.2499).float().mean().item() == pytest.approx(0.159, abs=0.02)
+
+
+@given(seed=st.integers(0, 10**6))
+@settings(max_examples=20, deadline=None)
+def test_a_view_after_another_is_where_the_points_are(seed: int) -> None:
+    batch, _ = dot_batch((120, 90), 60, 45, CropSpec(96, 64, 1.5, CONTEXT))
+    views = maker((96, 64))
+    small = ViewOptions(rotation=20, scale=0.1, shift=0.02, flip=0.5, color=0, gray=0)
+    torch.manual_seed(seed)
+    first = views.random(batch, small)
+    assert_dot_is_at_the_point(views.random(batch, small, after=first))
+
+
 def test_perspective_moves_corners_within_its_range() -> None:
     torch.manual_seed(0)
     transform = random_perspective(500, (96, 64), 0.15, CPU)
