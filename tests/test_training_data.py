@@ -146,3 +146,25 @@ def test_too_few_groups_are_no_groups() -> None:
     kept, held = hold_out(numbered(40, groups), seed=0)
     assert len(held) == 6
     assert {i.group for i in kept} == set(groups)
+
+
+def test_named_pairs_answer_the_doubt_about_sides(tmp_path: Path) -> None:
+    """What was noticed before the user named a pair is not said after it."""
+    names = ("paw1LH", "paw2LF", "paw3RF", "paw4RH")
+    skeleton = Skeleton(names)
+    image = make_images(tmp_path, 1).images[0]
+    image.instances = [Instance(np.full((4, 2), 5.0), np.full(4, 2))]
+    doubts = [*side_problems(skeleton), "something else"]
+    data = Dataset(skeleton, [image], tmp_path, problems=doubts)
+    said = gather(data).notes
+    assert said[0].startswith("no left-right partner was found by name for paw1LH, paw2LF")
+    assert said[1:] == [
+        "something else",
+        "no left-right pairs are known, so images are never mirrored; "
+        "name them with --flip-pair LEFT,RIGHT",
+    ]
+    said = gather(data, flip_pairs=[("paw1LH", "paw4RH")]).notes
+    assert "for paw2LF, paw3RF:" in said[0]
+    assert said[2] == "a mirror image exchanges: paw1LH/paw4RH; name others with --flip-pair LEFT,RIGHT"
+    both = [("paw1LH", "paw4RH"), ("paw2LF", "paw3RF")]
+    assert gather(data, flip_pairs=both).notes[0] == "something else"

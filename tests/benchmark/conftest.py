@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tiny_protocol import tiny_protocol
 
 from pointillist.benchmark.protocol import Protocol
 from pointillist.synthetic import make_dataset
+from tiny_protocol import tiny_protocol
 
 
 @pytest.fixture(scope="session")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tiny_protocol import tiny_protocol
 
 from pointillist.benchmark.cells import Cell, CellTaken, Work, cells, some_of
 from pointillist.dataset import Dataset, Image
 from pointillist.errors import ConfigError
+from tiny_protocol import tiny_protocol
 
 
 @pytest.fixture
