@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from pointillist.errors import DataError
-from pointillist.skeleton import Skeleton, with_flip_pairs
+from pointillist.skeleton import Skeleton, side_problems, with_flip_pairs
 
 #: x, y of the top-left corner, width, height; in the file's pixels.
 Box = tuple[float, float, float, float]
@@ -211,12 +211,17 @@ class Dataset:
     def with_flip_pairs(self, pairs: Sequence[tuple[str, str]]) -> Dataset:
         """The same data with these left-right pairs of names instead of those it came with.
 
+        Its problems then name the points that seem to have a side and are in none of these pairs.
+
         Raises:
             DataError: there is no skeleton, a name is not known, or one is in two pairs.
         """
         if self.skeleton is None:
             raise DataError(f"data set '{self.name}' has no skeleton, so it has no pairs")
-        return replace(self, skeleton=with_flip_pairs(self.skeleton, pairs))
+        skeleton = with_flip_pairs(self.skeleton, pairs)
+        before = side_problems(self.skeleton)
+        problems = [line for line in self.problems if line not in before]
+        return replace(self, skeleton=skeleton, problems=[*side_problems(skeleton), *problems])
 
     def file(self, image: Image) -> Path:
         """Where an image's file lies."""
