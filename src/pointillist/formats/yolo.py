@@ -324,7 +324,8 @@ FORMAT = Format(
     detect=detect,
     read=read,
     write=write,
-    loses="which split an image is in, points outside the image, tracks, sigmas, groups",
+    loses="which split an image is in, points outside the image, tracks, sigmas, groups; an object "
+    "without a box gets the extent of its points",
     own_images=True,
     not_read="which split an image is in",
 )
