@@ -102,6 +102,7 @@ def test_what_a_run_leaves_on_disk(trained: tuple[Run, list[float]], val: Datase
         "environment.json",
         "metrics.csv",
         "model.safetensors",
+        "notes.txt",
         "problems.txt",
         "result.json",
         "skeleton.json",
