@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from label_page_eyes import (
     stored,
     until,
 )
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from pointillist.formats import open_dataset
 from pointillist.web.session import Session
@@ -249,7 +250,8 @@ def test_boxes_instances_and_light(address: str, open_page: Callable[..., Page])
     assert second["box_from_points"]
     page.keyboard.press("2")
     page.keyboard.press("4")
-    assert "brightness(1.1) contrast(1.1)" in page.locator("#picture").get_attribute("style")
+    light = re.compile(r"brightness\(1\.1\) contrast\(1\.1\)")
+    expect(page.locator("#picture")).to_have_attribute("style", light)  # waits for the page
     page.keyboard.press("Shift+Delete")
     saved(page)
     assert len(httpx.get(f"{address}/api/images/1").json()["instances"]) == 1
