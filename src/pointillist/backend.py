@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from pointillist.calibration import Calibration
 from pointillist.config import InputOptions
 from pointillist.models.localizer import Localizer
 from pointillist.points import CropPoints
@@ -41,6 +42,7 @@ class TorchBackend:
         options: size, margin and decoding that it was trained with.
         flip: average over the image and its mirror image; needs left-right pairs.
         device: ``auto`` takes a GPU if there is one.
+        calibration: what its confidence means, if that is known.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class TorchBackend:
         *,
         flip: bool = True,
         device: str = "auto",
+        calibration: Calibration | None = None,
     ) -> None:
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -58,7 +61,9 @@ class TorchBackend:
         self.skeleton, self.margin = skeleton, options.margin
         self.size = (options.width, options.height)
         self.network = network
-        model = CropPoints(network, skeleton, decoding=options.decoding, flip=flip)
+        model = CropPoints(
+            network, skeleton, decoding=options.decoding, flip=flip, calibration=calibration
+        )
         self.model = model.eval().to(self.device).to(memory_format=torch.channels_last)
 
     @torch.inference_mode()

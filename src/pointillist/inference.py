@@ -70,7 +70,12 @@ class Predictor:
         backend: Backend
         if isinstance(model, Run):
             backend = TorchBackend(
-                model.network(), model.skeleton, model.config.input, flip=flip, device=device
+                model.network(),
+                model.skeleton,
+                model.config.input,
+                flip=flip,
+                device=device,
+                calibration=model.calibration,
             )
         else:
             backend = model.backend(flip=flip, device=device)

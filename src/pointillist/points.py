@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from pointillist.batch import Batch, View
+from pointillist.calibration import Calibration
 from pointillist.geometry import inverse, transform_points
 from pointillist.heatmaps import Decoding, decode
 from pointillist.models.localizer import Localizer
@@ -34,6 +35,21 @@ def points_in_file(
     return transform_points(batch.to_file, in_crop), confidence
 
 
+def calibrated(confidence: Tensor, shares: Tensor) -> Tensor:
+    """Heights of peaks as shares of right points.
+
+    Args:
+        confidence: (...) in [0, 1].
+        shares: (N,) at heights of 0, 1 / (N - 1), ..., 1, see
+            :class:`~pointillist.calibration.Calibration`; between them they are interpolated.
+    """
+    last = len(shares) - 1
+    position = confidence * last
+    below = position.floor().clamp(max=last - 1)
+    index, rest = below.long(), position - below
+    return shares[index] * (1 - rest) + shares[index + 1] * rest
+
+
 class CropPoints(nn.Module):
     """Crops as they are decoded in, points out: normalisation, network, flip test and decoding.
 
@@ -44,14 +60,22 @@ class CropPoints(nn.Module):
         skeleton: its left-right pairs are exchanged in the mirror image.
         decoding: see :func:`~pointillist.heatmaps.decode`.
         flip: average over the image and its mirror image; without left-right pairs it is not done.
+        calibration: what the height of a peak means; none: it is the confidence as it is.
     """
 
     scale: Tensor
     offset: Tensor
     flip_order: Tensor | None
+    shares: Tensor | None
 
     def __init__(
-        self, network: Localizer, skeleton: Skeleton, *, decoding: Decoding, flip: bool
+        self,
+        network: Localizer,
+        skeleton: Skeleton,
+        *,
+        decoding: Decoding,
+        flip: bool,
+        calibration: Calibration | None = None,
     ) -> None:
         super().__init__()
         self.network, self.decoding = network, decoding
@@ -61,6 +85,8 @@ class CropPoints(nn.Module):
         # A skeleton without known left-right pairs must not be mirrored: left would become right.
         order = torch.from_numpy(skeleton.flip_order) if flip and skeleton.flip_pairs else None
         self.register_buffer("flip_order", order)
+        shares = torch.tensor(calibration.shares) if calibration else None
+        self.register_buffer("shares", shares)
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         """Points (B, K, 2) in crop pixels and confidence (B, K) of (B, H, W, 3) uint8 RGB crops."""
@@ -78,4 +104,6 @@ class CropPoints(nn.Module):
     def decode(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
         """Points (B, K, 2) in crop pixels and confidence (B, K) of heatmaps."""
         points, confidence = decode(heatmaps, self.decoding)
+        if self.shares is not None:
+            confidence = calibrated(confidence, self.shares)
         return points * self.network.stride, confidence

@@ -13,6 +13,7 @@
     tensorboard/        the same for TensorBoard
     checkpoints/        last.ckpt (to resume), best.ckpt
     model.safetensors   the network to predict with: the best on validation
+    calibration.json    what its confidence means, learnt from validation images
     box_finder.safetensors  the network that finds boxes, where one was asked for
     result.json         how it ended
 """
@@ -26,6 +27,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pointillist.calibration import Calibration
 from pointillist.config import Config, read_yaml, validate
 from pointillist.errors import DataError
 from pointillist.files import read_json, write_json
@@ -102,6 +104,21 @@ class Run:
     def box_finder_weights(self) -> Path:
         """The network that finds boxes; there is none where it was not asked for."""
         return self.path / "box_finder.safetensors"
+
+    @property
+    def calibration_file(self) -> Path:
+        """What the network's confidence means."""
+        return self.path / "calibration.json"
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What the network's confidence means; none where validation was too small to tell."""
+        return Calibration.open(self.calibration_file) if self.calibration_file.exists() else None
+
+    @property
+    def problems(self) -> list[str]:
+        """Files that were left out, with the reason, one line each."""
+        return (self.path / "problems.txt").read_text(encoding="utf-8").splitlines()
 
     @property
     def metrics(self) -> dict[str, Any]:

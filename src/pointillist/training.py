@@ -20,19 +20,14 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
 from pointillist.allocation import keep_freed_memory
 from pointillist.augment import ViewMaker
-from pointillist.callbacks import (
-    MONITOR,
-    KeepBestNetwork,
-    KeepLast,
-    TrainingProgress,
-    save_network,
-)
+from pointillist.callbacks import MONITOR, KeepBestNetwork, KeepLast, TrainingProgress
+from pointillist.conclusion import conclude
 from pointillist.config import Config, validate
 from pointillist.crops import CONTEXT, CropSpec
 from pointillist.dataset import Dataset
 from pointillist.devices import check_machine, lightning_options
 from pointillist.errors import ConfigError, DataError, PointillistError
-from pointillist.files import write_json, write_text
+from pointillist.files import write_text
 from pointillist.lightning_module import TrainingModule
 from pointillist.loading import CropStore, InOrder, MixedBatches, make_loader
 from pointillist.lock import FolderLock
@@ -156,8 +151,7 @@ def _localize(run: Run, images: str | Path | None, quiet: bool) -> None:
         return
     from pointillist.boxes.preparation import prepare_boxes
 
-    left_out = (run.path / _READY).read_text(encoding="utf-8").splitlines()
-    data = replace(TrainingData.open(run.path / "split", images), problems=left_out)
+    data = replace(TrainingData.open(run.path / "split", images), problems=run.problems)
     try:
         data = prepare_boxes(run, data, quiet=quiet)
     except SystemExit:  # Lightning's answer to Ctrl-C
@@ -231,7 +225,7 @@ def fit(
             f"stopped at once at step {module.global_step}", where=run.path, do=again
         ) from None
     if trainer.is_global_zero:
-        _conclude(run, module, store, data, "interrupted" if module.interrupted else "finished")
+        conclude(run, module, (store, val_store), data)
     if module.interrupted:
         raise TrainingInterrupted(
             f"stopped at step {module.global_step}; everything is saved", where=run.path, do=again
@@ -351,31 +345,3 @@ def _step_of(checkpoint: Path | None) -> int:
         return 0
     content = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
     return int(content["global_step"])
-
-
-def _conclude(
-    run: Run, module: TrainingModule, store: CropStore, data: TrainingData, status: str
-) -> None:
-    """Saves the network where validation has not chosen one, and says how it ended."""
-    best = module.trainer.callback_metrics.get(MONITOR)
-    keepers = [c for c in module.trainer.callbacks if isinstance(c, KeepBestNetwork)]  # type: ignore[attr-defined]
-    if not keepers or keepers[0].best is None:
-        save_network(module.best_network, run.weights)
-    counts = {
-        "labeled": len(data.labeled),
-        "unlabeled": len(data.unlabeled),
-        "val": len(data.val),
-        "crops": len(store),
-        "left_out": len((run.path / _READY).read_text(encoding="utf-8").splitlines()),
-    }
-    result = {
-        "status": status,
-        "method": run.config.method,
-        "steps": module.global_step,
-        "minutes": round(module.minutes, 3),
-        "val_pck@0.1": None if best is None else float(best),
-        "best_val_pck@0.1": keepers[0].best if keepers else None,
-        "best_step": keepers[0].step if keepers else None,
-        "dataset": counts,
-    }
-    write_json(run.path / "result.json", result, indent=1)

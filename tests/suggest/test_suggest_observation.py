@@ -42,7 +42,12 @@ class Colours(nn.Module):
 
 def observer(skeleton: Skeleton, size: tuple[int, int]) -> Observer:
     options = InputOptions(width=size[0], height=size[1], margin=1.0)
-    run = SimpleNamespace(network=Colours, skeleton=skeleton, config=SimpleNamespace(input=options))
+    run = SimpleNamespace(
+        network=Colours,
+        skeleton=skeleton,
+        calibration=None,
+        config=SimpleNamespace(input=options),
+    )
     return Observer(cast(Run, cast(Any, run)), "cpu")
 
 

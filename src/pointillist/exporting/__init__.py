@@ -94,7 +94,13 @@ def export(
     for library in _LIBRARIES[format]:
         import_library(library)
     options = run.config.input
-    model = CropPoints(run.network(), run.skeleton, decoding=options.decoding, flip=flip).eval()
+    model = CropPoints(
+        run.network(),
+        run.skeleton,
+        decoding=options.decoding,
+        flip=flip,
+        calibration=run.calibration,
+    ).eval()
     reference = find_reference(run, data)
     spec = CropSpec(options.width, options.height, options.margin)
     checked = read_crops(reference.checked, spec, CHECKED)
@@ -167,7 +173,12 @@ def _describe(
         ),
         outputs={
             "points": f"{points} top-left one is at (0.5, 0.5)",
-            "confidence": f"(batch, {len(run.skeleton)}) float32, 0 to 1",
+            "confidence": f"(batch, {len(run.skeleton)}) float32, 0 to 1, "
+            + (
+                "height of the peak"
+                if model.shares is None
+                else "calibrated: share of right points"
+            ),
         },
         skeleton=run.skeleton.values(),
         margin=options.margin,

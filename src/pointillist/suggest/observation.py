@@ -21,6 +21,7 @@ from pointillist.crops import CropSpec
 from pointillist.decoding import decoded_batches
 from pointillist.errors import DataError
 from pointillist.heatmaps import decode
+from pointillist.points import calibrated
 from pointillist.precision import in_float32, inference_autocast
 from pointillist.progress import counted
 from pointillist.run import Run
@@ -101,6 +102,8 @@ class Observer:
         size = (options.width, options.height)
         self._network = network.to(self.device).to(memory_format=torch.channels_last)
         self._decoding, self._skeleton = options.decoding, run.skeleton
+        known = run.calibration
+        self._shares = torch.tensor(known.shares, device=self.device) if known else None
         self._views = ViewMaker(size, run.skeleton, network.mean, network.std)
         self._spec = CropSpec(*size, options.margin)
 
@@ -152,6 +155,8 @@ class Observer:
         with inference_autocast(self._network, self.device):
             output = self._network(view.images)
         points, confidence = decode(output.heatmaps.float(), self._decoding)
+        if self._shares is not None:
+            confidence = calibrated(confidence, self._shares)
         stride = self._network.stride
         points = geometry.transform_points(geometry.inverse(view.transform), points * stride)
         if mirrored:
