@@ -55,9 +55,9 @@ class FusionHead(nn.Module):
     """Fuses features of several strides to stride 4 and makes heatmaps from them.
 
     Each feature goes through a 1x1 convolution to ``width`` channels and, from coarse to fine,
-    the running sum is upsampled (bilinear) and added. One block of 3x3 convolution, BatchNorm and
-    ReLU follows at stride 4. Where the finest feature is coarser than that, there is one
-    upsampling by two, and one such block, for every halving of its stride.
+    the running sum is upsampled (bilinear) and added; at every stride one block of 3x3
+    convolution, BatchNorm and ReLU follows. Where the finest feature is coarser than 4, there is
+    one upsampling by two, and one such block, for every halving of its stride.
 
     Args:
         strides: the features' strides, from fine to coarse. Ones finer than 4 are averaged down.
@@ -77,6 +77,8 @@ class FusionHead(nn.Module):
         )
         self.finest = max(strides[0], STRIDE)
         halvings = math.ceil(math.log2(self.finest / STRIDE))
+        # Cheap, as most of them are small maps; the finest feature's block is one of the others.
+        self.fusions = nn.ModuleList(_block(width) for _ in strides[1:])
         self.blocks = nn.ModuleList(_block(width) for _ in range(max(halvings, 1)))
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -88,8 +90,8 @@ class FusionHead(nn.Module):
     def forward(self, features: list[Tensor]) -> LocalizerOutput:
         levels = [lateral(f) for lateral, f in zip(self.laterals, features, strict=True)]
         fused = levels[-1]
-        for level in reversed(levels[:-1]):
-            fused = level + _resize(fused, level.shape[-2], level.shape[-1])
+        for level, block in zip(reversed(levels[:-1]), reversed(self.fusions), strict=True):
+            fused = level + _resize(block(fused), level.shape[-2], level.shape[-1])
         height = fused.shape[-2] * self.finest // STRIDE
         width = fused.shape[-1] * self.finest // STRIDE
         for block in self.blocks:
