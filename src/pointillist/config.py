@@ -25,7 +25,7 @@ class InputOptions(_Options):
 
     width: int = Field(128, ge=32, description="of the network's input, pixels")
     height: int = Field(128, ge=32, description="of the network's input, pixels")
-    margin: float = Field(1.5, ge=1, description="a box is enlarged by this factor")
+    margin: float = Field(1.25, ge=1, description="a box is enlarged by this factor")
     sigma: float = Field(1.5, gt=0, description="of the Gaussians, heatmap pixels")
     decoding: Literal["argmax", "quarter", "dark"] = Field(
         "dark",
