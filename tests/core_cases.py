@@ -94,6 +94,7 @@ def tiny_config(*sets: str) -> Config:
     """A training that takes seconds: a tiny network at 64x48, everything in memory."""
     return make_config(
         sets=[
+            "method=supervised",
             f"model.backbone={TINY}",
             "model.width=16",
             "input.width=64",

@@ -75,6 +75,20 @@ def test_the_mirror_image_is_put_right_again() -> None:
     assert (wrong - straight).abs().max() > 0.4
 
 
+@pytest.mark.parametrize("flip", [False, True])
+def test_copies_come_back_to_their_place(flip: bool) -> None:
+    """Three dots, seen turned and magnified, are found where they are."""
+    network = SeeingNetwork()
+    image, points = three_dots((150, 90), None, CropSpec(*SIZE, 1.3))
+    batch, to_crop = batch_of(image, None, CropSpec(*SIZE, 1.3), points)
+    view = maker(network).plain(batch)
+    order = maker(network).order(view.images.device) if flip else None
+    heatmaps = predict_heatmaps(network, view.images, order, copies=True)
+    assert heatmaps.shape == predict_heatmaps(network, view.images, order).shape
+    found, _ = points_in_file(batch, view, heatmaps, stride=network.stride, decoding="dark")
+    assert np.abs((found[0].numpy() - points) * np.diag(to_crop)[:2]).max() < 0.7  # view's pixels
+
+
 def test_without_pairs_nothing_is_mirrored() -> None:
     network = SeeingNetwork()
     pairless = Skeleton(SKELETON.keypoints)

@@ -62,7 +62,12 @@ class TorchBackend:
         self.size = (options.width, options.height)
         self.network = network
         model = CropPoints(
-            network, skeleton, decoding=options.decoding, flip=flip, calibration=calibration
+            network,
+            skeleton,
+            decoding=options.decoding,
+            flip=flip,
+            copies=options.copies,
+            calibration=calibration,
         )
         self.model = model.eval().to(self.device).to(memory_format=torch.channels_last)
 

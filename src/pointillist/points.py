@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from pointillist import geometry
 from pointillist.batch import Batch, View
 from pointillist.calibration import Calibration
 from pointillist.geometry import inverse, transform_points
@@ -12,18 +13,42 @@ from pointillist.heatmaps import Decoding, decode
 from pointillist.models.localizer import Localizer
 from pointillist.skeleton import Skeleton
 
+#: Degrees and magnification of the copies that a prediction may average over.
+COPIES = ((10.0, 0.9), (-10.0, 1.1), (0.0, 1.2))
 
-def predict_heatmaps(network: Localizer, images: Tensor, flip_order: Tensor | None) -> Tensor:
+
+def predict_heatmaps(
+    network: Localizer, images: Tensor, flip_order: Tensor | None, *, copies: bool = False
+) -> Tensor:
     """Heatmaps (B, K, H/s, W/s) of plain views (B, 3, H, W), float32.
 
     With ``flip_order`` (K,), which point each point becomes in a mirror image, the mean over the
-    image and its mirror image. Both go through the network in one batch.
+    image and its mirror image. Both go through the network in one batch. With ``copies`` the mean
+    over the turned and scaled copies of :data:`COPIES` as well.
     """
+    seen = images if flip_order is None else torch.cat([images, images.flip(-1)])
+    if copies:
+        heatmaps = torch.stack([_of_copy(network, seen, *copy) for copy in COPIES]).mean(dim=0)
+    else:
+        heatmaps = network(seen).heatmaps.float()
     if flip_order is None:
-        return network(images).heatmaps.float()
-    both = network(torch.cat([images, images.flip(-1)])).heatmaps.float()
-    straight, mirrored = both.unflatten(0, (2, -1)).unbind(0)
+        return heatmaps
+    straight, mirrored = heatmaps.unflatten(0, (2, -1)).unbind(0)
     return 0.5 * (straight + mirrored.flip(-1)[:, flip_order])
+
+
+def _of_copy(network: Localizer, images: Tensor, degrees: float, scale: float) -> Tensor:
+    """Heatmaps of images that are turned and magnified, in their place in the images."""
+    height, width = images.shape[-2:]
+    angle = torch.full((1,), geometry.degrees(degrees), device=images.device)
+    factor = torch.full_like(angle, scale)
+    turn = geometry.compose(geometry.rotation(angle), geometry.scaling(factor, factor))
+    turn = geometry.about(turn, width / 2, height / 2)
+    copy = geometry.warp(images, turn.expand(len(images), 3, 3), (width, height))
+    heatmaps = network(copy.contiguous(memory_format=torch.channels_last)).heatmaps.float()
+    on_map = geometry.at_stride(geometry.inverse(turn), network.stride)
+    size = (heatmaps.shape[-1], heatmaps.shape[-2])
+    return geometry.warp(heatmaps, on_map.expand(len(images), 3, 3), size)
 
 
 def points_in_file(
@@ -60,6 +85,7 @@ class CropPoints(nn.Module):
         skeleton: its left-right pairs are exchanged in the mirror image.
         decoding: see :func:`~pointillist.heatmaps.decode`.
         flip: average over the image and its mirror image; without left-right pairs it is not done.
+        copies: average over turned and scaled copies as well.
         calibration: what the height of a peak means; none: it is the confidence as it is.
     """
 
@@ -75,10 +101,11 @@ class CropPoints(nn.Module):
         *,
         decoding: Decoding,
         flip: bool,
+        copies: bool = False,
         calibration: Calibration | None = None,
     ) -> None:
         super().__init__()
-        self.network, self.decoding = network, decoding
+        self.network, self.decoding, self.copies = network, decoding, copies
         mean, std = torch.tensor(network.mean), torch.tensor(network.std)
         self.register_buffer("scale", 1 / (255 * std[:, None, None]))
         self.register_buffer("offset", -(mean / std)[:, None, None])
@@ -94,7 +121,9 @@ class CropPoints(nn.Module):
 
     def heatmaps(self, crops: Tensor) -> Tensor:
         """Heatmaps (B, K, H/s, W/s) of (B, H, W, 3) uint8 RGB crops."""
-        return predict_heatmaps(self.network, self.images(crops), self.flip_order)
+        return predict_heatmaps(
+            self.network, self.images(crops), self.flip_order, copies=self.copies
+        )
 
     def images(self, crops: Tensor) -> Tensor:
         """What the network sees (B, 3, H, W) of (B, H, W, 3) uint8 RGB crops."""

@@ -34,6 +34,7 @@ from pointillist.lock import FolderLock
 from pointillist.logs import make_loggers, silence_lightning
 from pointillist.methods import Method, Setting, get_method
 from pointillist.models.localizer import create_localizer
+from pointillist.planning import planned
 from pointillist.progress import counted, tell
 from pointillist.run import Run
 from pointillist.samples import Sample, labeled_samples, unlabeled_samples
@@ -111,6 +112,7 @@ def train(
             strict=strict,
             quiet=quiet,
         )
+        config = planned(config, len(parts.labeled), len(parts.unlabeled))
         # Both before a wrong option leaves a folder behind.
         built = _build(config, parts.skeleton)
         check_machine(config.training, built[0].model)

@@ -99,6 +99,7 @@ def export(
         run.skeleton,
         decoding=options.decoding,
         flip=flip,
+        copies=options.copies,
         calibration=run.calibration,
     ).eval()
     reference = find_reference(run, data)

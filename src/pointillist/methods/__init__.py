@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pointillist.errors import ConfigError, did_you_mean
 from pointillist.methods.adaptive_masking import AdaptiveMasking
+from pointillist.methods.auto import Auto
 from pointillist.methods.base import Method, MethodOptions, Setting
 from pointillist.methods.consistency import Consistency
 from pointillist.methods.dual import Dual
@@ -18,6 +19,7 @@ from pointillist.methods.supervised import Supervised
 METHODS: dict[str, type[Method]] = {
     method.name: method
     for method in (
+        Auto,
         Supervised,
         PseudoLabels,
         EquivariantLandmarks,

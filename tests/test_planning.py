@@ -1,0 +1,60 @@
+"""What the default method decides from the amount of data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core_cases import dots_dataset, tiny_config
+from pointillist.config import make_config
+from pointillist.planning import planned, schedule
+from pointillist.training import train
+
+
+@pytest.mark.parametrize(
+    ("labeled", "unlabeled", "steps"),
+    [
+        (375, 7125, 6500),  # 2,000 + 10 x 7,125 / 16 = 6,453
+        (30, 0, 3000),  # 2,000 + 19: the least
+        (7500, 0, 6700),  # 2,000 + 10 x 469
+        (100, 500_000, 40_000),  # the most
+    ],
+)
+def test_steps_follow_from_the_data(labeled: int, unlabeled: int, steps: int) -> None:
+    assert schedule(labeled, unlabeled, 16, 16) == steps
+
+
+def test_more_crops_a_step_need_fewer_steps() -> None:
+    assert schedule(375, 7125, 16, 32) == 4200  # 2,000 + 10 x 223
+
+
+def test_only_the_default_method_plans() -> None:
+    config = make_config(values={"method": "mean_teacher"})
+    assert planned(config, 375, 7125) == config
+
+
+def test_the_plan_is_followed_where_nothing_is_given() -> None:
+    config = planned(make_config(preset="cpu"), 375, 7125)
+    assert config.method == "auto"
+    assert config.training.max_steps == 6500
+    assert config.input.copies
+
+
+def test_what_is_given_stays() -> None:
+    config = make_config(sets=["training.max_steps=50", "input.copies=false"])
+    assert planned(config, 375, 7125) == config
+
+
+def test_a_run_keeps_its_plan(tmp_path: Path) -> None:
+    """And predicts with it; without unlabelled images it is the supervised training."""
+    data, val = dots_dataset(tmp_path / "data", 6), dots_dataset(tmp_path / "val", 4, seed=1)
+    losses = []
+    for method in ("auto", "supervised"):
+        config = tiny_config(
+            f"method={method}", "training.max_steps=6", "training.validate_every=3"
+        )
+        run = train(data, tmp_path / method, val=val, config=config, quiet=True)
+        assert run.config.input.copies == (method == "auto")
+        losses.append((run.path / "metrics.csv").read_text(encoding="utf-8"))
+    assert losses[0] == losses[1]
