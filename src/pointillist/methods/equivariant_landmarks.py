@@ -55,21 +55,26 @@ class EquivariantLandmarks(Method):
         self.equivariance = EquivariantLandmarkLoss()
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Every crop goes through the network as it is and moved."""
+        """Every crop goes through the network as it is and moved; at first the labelled ones."""
         options = self.options
+        weight = ramped(self.progress, options.burn_in, options.ramp)
+        if not weight:
+            batch = batch.select(batch.labeled)
         view = self.setting.views.random(batch, self.setting.view_options)
+        labeled = batch.labeled[:, None] & view.annotated
+        if not weight:
+            error = self.supervised(self.model(view.images).heatmaps, self.targets(view), labeled)
+            return {"supervised": options.supervised * error}
         count, device = len(batch), view.images.device
         transform = random_perspective(count, view.size, options.strength, device)
         moved = geometry.warp(view.images, transform, view.size)
         first, second = self.model(torch.cat([view.images, moved])).heatmaps.chunk(2)
-        labeled = batch.labeled[:, None] & view.annotated
         supervised = self.supervised(first, self.targets(view), labeled)
-        losses = {"supervised": options.supervised * supervised}
-        weight = ramped(self.progress, options.burn_in, options.ramp)
-        if weight:
-            side = first.shape[-1]
-            points, of_moved = (soft_argmax(h, options.temperature) / side for h in (first, second))
-            on_map = geometry.at_stride(transform, self.model.stride * side)
-            error = self.equivariance(of_moved, points, on_map)
-            losses["equivariance"] = weight * options.equivariance * error
-        return losses
+        side = first.shape[-1]
+        points, of_moved = (soft_argmax(h, options.temperature) / side for h in (first, second))
+        on_map = geometry.at_stride(transform, self.model.stride * side)
+        error = self.equivariance(of_moved, points, on_map)
+        return {
+            "supervised": options.supervised * supervised,
+            "equivariance": weight * options.equivariance * error,
+        }

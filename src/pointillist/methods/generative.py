@@ -68,12 +68,14 @@ class Generative(Method):
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Heatmaps of every crop; labelled ones are scored, all are regenerated from."""
         options = self.options
+        weight = ramped(self.progress, options.burn_in, options.ramp)
+        if not weight:  # nothing is regenerated yet: only labelled crops have something to teach
+            batch = batch.select(batch.labeled)
         view = self.setting.views.random(batch, self.setting.view_options)
         heatmaps = self.model(view.images).heatmaps
         labeled = batch.labeled[:, None] & view.annotated
         supervised = self.supervised(heatmaps, self.targets(view), labeled)
         losses = {"supervised": options.supervised * supervised}
-        weight = ramped(self.progress, options.burn_in, options.ramp)
         if weight:
             count, device = len(batch), view.images.device
             transform = random_perspective(count, view.size, options.strength, device)
