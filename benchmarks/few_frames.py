@@ -1,0 +1,174 @@
+"""A few labelled frames and many without: pixel error of ``auto`` against ``supervised``.
+
+- ``ultrasound``: 30 labelled frames of the training recordings, their other frames without
+  labels; tuned on two recordings, scored on four others.
+- ``mirror_mouse``: 20 labelled frames, of which three are held out to validate on, as ``train``
+  does it for everybody, and the video; scored on the other labelled frames.
+
+One JSON file for each training; what is there is never run again, what was killed continues.
+
+    POINTILLIST_DATA=... POINTILLIST_WEIGHTS=... python benchmarks/few_frames.py
+    python benchmarks/few_frames.py --table
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pointillist.config import Config, make_config
+from pointillist.dataset import Dataset
+from pointillist.files import read_json, write_json
+from pointillist.formats import open_dataset
+from pointillist.inference import evaluate
+from pointillist.run import environment
+from pointillist.split import split_dataset
+from pointillist.training import train
+
+HERE = Path(__file__).parent
+METHODS = ("supervised", "auto")
+ERRORS = ("pixel_error_mean", "pixel_error_median", "pixel_error_rmse")
+
+
+@dataclass(frozen=True)
+class Task:
+    """What there is to learn from, and to score on."""
+
+    labeled: Dataset
+    unlabeled: list[Dataset | Path]
+    val: Dataset | None
+    test: Dataset
+
+
+def ultrasound(data: Path, seed: int) -> Task:
+    """30 frames, by recording."""
+    groups = {
+        "train": "rest",
+        "val": "ArticulateAnonymized_09,TaL_1to8007",
+        "test": "ArticulateAnonymized_10,ArticulateAnonymized_11,TaL_1to8008,Ultrax_TD_003",
+    }
+    parts = split_dataset(open_dataset(data / "ultrasound"), groups=groups, labeled=30, seed=seed)
+    return Task(parts.labeled, [parts.unlabeled], parts.val, parts.test)
+
+
+def mirror_mouse(data: Path, seed: int) -> Task:
+    """20 frames and the video."""
+    dataset = open_dataset(data / "mirror_mouse")
+    frames = dataset.labeled
+    order = np.random.default_rng(seed).permutation(len(frames))
+    chosen = [frames[i] for i in sorted(order[:20])]
+    others = [frames[i] for i in sorted(order[20:])]
+    videos: list[Dataset | Path] = [*sorted((data / "mirror_mouse" / "videos").glob("*.mp4"))]
+    return Task(dataset.subset(chosen), videos, None, dataset.subset(others))
+
+
+TASKS = {"ultrasound": ultrasound, "mirror_mouse": mirror_mouse}
+
+
+def config_of(method: str, seed: int, options: argparse.Namespace) -> Config:
+    """The small benchmarks' network; the camera stands still, so views turn little."""
+    weights = Path(os.environ["POINTILLIST_WEIGHTS"]) / "resnet18.safetensors"
+    return make_config(
+        values={
+            "method": method,
+            "input": {"width": options.size, "height": options.size, "sigma": 1.5},
+            "model": {"backbone": "resnet18", "weights": str(weights), "frozen_stride": 4},
+            "views": {"rotation": 20, "scale": 0.2, "color": 0.4, "erase": 0.5},
+            "training": {
+                "max_steps": options.steps,
+                "validate_every": max(1, options.steps // 8),
+                "weight_decay": 0.1,
+                "seed": seed,
+            },
+        }
+    )
+
+
+def run(name: str, method: str, seed: int, options: argparse.Namespace) -> None:
+    """One training, unless its result is there."""
+    file = Path(options.results) / f"{name}-{method}-seed{seed}.json"
+    if file.exists():
+        return
+    task = TASKS[name](Path(os.environ["POINTILLIST_DATA"]), seed)
+    folder = Path(options.runs) / file.stem
+    started = (folder / "problems.txt").exists()
+    if not started:
+        shutil.rmtree(folder, ignore_errors=True)
+    print(f"{file.stem}: {len(task.labeled)} labelled, {len(task.test)} to test", flush=True)
+    trained = train(
+        None if started else task.labeled,
+        folder,
+        unlabeled=() if started else task.unlabeled,
+        val=None if started else task.val,
+        config=None if started else config_of(method, seed, options),
+        resume=started,
+        quiet=True,
+    )
+    scores, truth, _ = evaluate(trained, task.test)
+    around = environment()
+    result: dict[str, Any] = {
+        "data": name,
+        "method": method,
+        "seed": seed,
+        "labeled": [str(image.path) for image in task.labeled],
+        "images": trained.metrics["dataset"] | {"test": len(truth)},
+        "steps": trained.metrics["steps"],
+        "minutes": trained.metrics["minutes"],
+        "metrics": scores,
+        "config": trained.config.model_dump(mode="json"),
+        **{key: around[key] for key in ("commit", "versions", "machine")},
+    }
+    result["config"]["model"]["weights"] = "resnet18.safetensors"
+    write_json(file, result, indent=1)
+    shutil.rmtree(folder)
+
+
+def table(results: Path) -> list[str]:
+    """A Markdown table: pixels of the file, mean and standard deviation over seeds."""
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for file in sorted(results.glob("*.json")):
+        result = read_json(file)
+        found.setdefault((result["data"], result["method"]), []).append(result)
+    lines = [
+        "| data | labelled | without | method | mean error, px | median, px | RMSE, px | seeds |",
+        "|" + " --- |" * 8,
+    ]
+    for (data, method), cells in sorted(found.items(), key=lambda item: item[0], reverse=True):
+        first = cells[0]["images"]
+        errors = []
+        for name in ERRORS:
+            values = [cell["metrics"][name]["value"] for cell in cells]
+            spread = f" ± {np.std(values, ddof=1):.2f}" if len(values) > 1 else ""
+            errors.append(f"{np.mean(values):.2f}{spread}")
+        counts = [str(first["labeled"]), f"{first['unlabeled']:,}"]
+        lines.append(f"| {' | '.join([data, *counts, method, *errors, str(len(cells))])} |")
+    return lines
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--data", nargs="+", default=list(TASKS), choices=list(TASKS))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--size", type=int, default=128, help="of the network's input, pixels")
+    parser.add_argument("--steps", type=int, default=1500, help="of each training")
+    parser.add_argument("--results", default=HERE / "results" / "few_frames")
+    parser.add_argument("--runs", default=Path("runs/few_frames"), help="folder for the trainings")
+    parser.add_argument("--table", action="store_true", help="train nothing, show what there is")
+    options = parser.parse_args()
+    if not options.table:
+        for seed in options.seeds:
+            for name in options.data:
+                for method in METHODS:
+                    run(name, method, seed, options)
+    print("\n".join(table(Path(options.results))))
+
+
+if __name__ == "__main__":
+    main()
