@@ -29,6 +29,9 @@ ROUNDS = "rounds.json"
 #: Options of the project's trainings, as ``pointillist train --config`` takes them; optional.
 OPTIONS = "training.yaml"
 
+#: Whose predictions the project shows: of a round, or of a run that was trained elsewhere.
+PREDICTED_BY = "predicted_by.json"
+
 #: How a process of pointillist is started.
 POINTILLIST = (sys.executable, "-m", "pointillist")
 
@@ -63,6 +66,12 @@ class Rounds:
     def busy(self) -> bool:
         """Whether a training or a prediction is running."""
         return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def predicted_by(self) -> Path | None:
+        """The run that made the predictions which the project shows; none if nobody knows."""
+        file = self._folder(PREDICTED_BY)
+        return Path(read_json(file)["run"]) if file.exists() else None
 
     def status(self) -> dict[str, Any]:
         """All rounds, and the work in hand: ``train``, ``predict`` or none."""
@@ -195,6 +204,10 @@ class Rounds:
                     if not stopped:
                         entry["reason"] = output or f"the process ended with code {code}"
                     return
+                if arguments[0] == "predict":
+                    write_json(
+                        self._folder(PREDICTED_BY), {"run": str(Path(arguments[1]).resolve())}
+                    )
             entry["state"] = "finished"
         except (OSError, PointillistError) as error:
             entry["state"], entry["reason"] = "failed", str(error)

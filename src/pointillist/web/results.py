@@ -47,16 +47,15 @@ def results_of(session: Session) -> dict[str, Any]:
 
 
 def _trained_on(session: Session) -> set[Key] | None:
-    """The images whose labels the latest finished round learned from; none if nobody knows."""
-    for entry in reversed(session.rounds.rounds):
-        if entry["state"] == "finished":
-            file = session.project.folder / RUNS / entry["name"] / "split" / "labeled.json"
-            try:
-                labeled = open_dataset(file, "coco")
-            except DataError:
-                return None
-            return set(keys_of(labeled.root, labeled))
-    return None
+    """The images whose labels the network learned from that predicted; none if nobody knows."""
+    run = session.rounds.predicted_by
+    if run is None:
+        return None
+    try:
+        labeled = open_dataset(run / "split" / "labeled.json", "coco")
+    except DataError:
+        return None
+    return set(keys_of(labeled.root, labeled))
 
 
 def _best(session: Session, name: str) -> float | None:
