@@ -22,6 +22,7 @@ from core_cases import dots_dataset, tiny_config
 from pointillist import training
 from pointillist.dataset import Dataset
 from pointillist.methods.supervised import Supervised
+from pointillist.models import localizer
 from pointillist.models.localizer import Localizer, create_localizer
 from pointillist.models.options import ModelOptions
 from training_cases import at_step
@@ -54,6 +55,7 @@ def main(data: Path, out: Path, options: dict[str, object]) -> None:
         Supervised.forward = act  # type: ignore[method-assign]
     if options.get("group_norm"):
         training.create_localizer = with_group_norm  # type: ignore[attr-defined]
+        localizer.create_localizer = with_group_norm  # type: ignore[assignment]
     try:
         training.train(
             dots_dataset(data / "train", 12),

@@ -7,7 +7,7 @@ import torch
 
 from pointillist.backend import TorchBackend
 from pointillist.batch import Batch
-from pointillist.calibration import Calibration, fit_calibration
+from pointillist.calibration import LEAST, Calibration, fit_calibration
 from pointillist.callbacks import MONITOR, KeepBestNetwork, save_network
 from pointillist.files import write_json
 from pointillist.geometry import transform_points
@@ -67,7 +67,8 @@ def calibrate(run: Run, store: CropStore, lengths: np.ndarray) -> Calibration | 
         store: crops of validation.
         lengths: (N,) longest side of each one's box in the file's pixels; 0: unknown.
     """
-    if not len(store):
+    known = sum(int(s.instance.annotated.sum()) for s in store.samples if s.instance is not None)
+    if known < LEAST:
         return None
     backend = TorchBackend(run.network(), run.skeleton, run.config.input)
     peaks, correct = [], []

@@ -223,10 +223,10 @@ def test_options_that_do_not_fit(
 
 
 def test_an_option_of_a_method(console: Console, creatures: Path, tmp_path: Path) -> None:
-    words = ("--set", "method_options.wieght=1", "--set", "model.pretrained=false")
+    words = ("--set", "method_options.treshold=1", "--set", "model.pretrained=false")
     done = console("train", creatures, "-o", tmp_path / "run", *words)
     assert done.code == 2
-    assert "did you mean 'weight'?" in done.error
+    assert "did you mean 'threshold'?" in done.error
     assert not (tmp_path / "run").exists()
 
 

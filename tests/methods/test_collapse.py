@@ -24,7 +24,7 @@ from pointillist.models.localizer import Localizer, create_localizer
 from pointillist.models.options import ModelOptions
 from pointillist.synthetic import SKELETON, draw_creature
 
-SIZE, STEPS = (64, 48), 200
+SIZE, STEPS = (64, 48), 300
 PLAIN = ViewOptions(rotation=0, scale=0, shift=0, flip=0, color=0, gray=0)
 MILD = ViewOptions(rotation=10, scale=0.1, shift=0.05, flip=0, color=0.1, gray=0)
 HARD = ViewOptions(rotation=40, scale=0.3, shift=0.1, flip=0, color=0.3, gray=0.1, erase=0.3)
@@ -52,7 +52,7 @@ def joined(first: Batch, second: Batch) -> Batch:
 
 def trained(weak: ViewOptions) -> tuple[float, float, bool]:
     """Mean peaks on plain unlabelled and labelled crops at the end, and whether it was noticed."""
-    labels, others = creatures(16, 0, True), creatures(32, 1000, False)
+    labels, others = creatures(32, 0, True), creatures(32, 1000, False)
     torch.manual_seed(0)
     model: Localizer = create_localizer(ModelOptions(backbone=TINY, width=16), len(SKELETON))
     views = ViewMaker(SIZE, SKELETON, model.mean, model.std)
@@ -69,7 +69,7 @@ def trained(weak: ViewOptions) -> tuple[float, float, bool]:
         for step in range(STEPS):
             torch.manual_seed(step)
             method.progress = step / STEPS
-            rows, more = torch.randperm(16)[:8], torch.randperm(32)[:8]
+            rows, more = torch.randperm(32)[:8], torch.randperm(32)[:8]
             losses = method(joined(labels.select(rows), others.select(more)))
             optimizer.zero_grad()
             torch.stack(list(losses.values())).sum().backward()
