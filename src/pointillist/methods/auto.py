@@ -4,25 +4,44 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from torch import Tensor
+
+from pointillist.batch import Batch
 from pointillist.methods.base import MethodOptions
-from pointillist.methods.mean_teacher import MeanTeacher, MeanTeacherOptions
+from pointillist.methods.semantic_consistency import (
+    SemanticConsistency,
+    SemanticConsistencyOptions,
+)
+from pointillist.models.heads import LocalizerOutput
 
 
-class AutoOptions(MeanTeacherOptions):
+class AutoOptions(SemanticConsistencyOptions):
     """Options of the default method; nobody needs to know them."""
 
 
-class Auto(MeanTeacher):
+class Auto(SemanticConsistency):
     """What has measurably helped of all that is here: ``docs/findings.md`` has the figures.
 
     First the labels alone; then the averaged network labels easy views of the other images and
-    the network learns them in hard ones, where the teacher is sure enough
-    (:class:`~pointillist.methods.mean_teacher.MeanTeacher`). Without unlabelled images it is
-    supervised training. Two things are not the method's but the training's, and are planned for
-    it from what there is (:func:`pointillist.planning.planned`): how many steps, and a prediction
-    that averages over turned and scaled copies.
+    the network learns them in hard ones, where the teacher is sure enough, together with
+    representations that tell keypoints apart
+    (:class:`~pointillist.methods.semantic_consistency.SemanticConsistency`). Without unlabelled
+    images it is supervised training. Two things are not the method's but the training's, and are
+    planned for it from what there is (:func:`pointillist.planning.planned`): how many steps, and a
+    prediction that averages over turned and scaled copies.
     """
 
     name: ClassVar[str] = "auto"
     Options: ClassVar[type[MethodOptions]] = AutoOptions
     options: AutoOptions
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """The losses of semantic consistency, or of the labels where there is nothing else."""
+        if bool(batch.labeled.all()):
+            self.figures = {}
+            return self._supervised_only(batch)
+        return super().forward(batch)
+
+    def validation_figures(self, output: LocalizerOutput, annotated: Tensor) -> dict[str, Tensor]:
+        """None: what representations are like is for those who study them."""
+        return {}
