@@ -26,13 +26,13 @@ PARTS = {"train": 1200, "val": 100, "test": 300}
 LABELED = "5%"
 
 #: What is compared, with the same steps, and the options that differ from the default.
-METHODS: dict[str, dict[str, Any]] = {"supervised": {}, "semantic_consistency": {}}
+METHODS: dict[str, dict[str, Any]] = {"supervised": {}, "auto": {}}
 
 #: The picture of all methods side by side, and how many creatures are in it.
 COMPARISON, ROWS = "side-by-side.jpg", 6
 
 _CONFIG: dict[str, Any] = {
-    "input": {"width": 96, "height": 96},
+    "input": {"width": 80, "height": 80, "sigma": 1.0},
     "model": {"backbone": "resnet18"},
     "training": {"validate_every": 250, "learning_rate": 2e-3},
 }

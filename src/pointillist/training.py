@@ -112,7 +112,9 @@ def train(
             strict=strict,
             quiet=quiet,
         )
-        config = planned(config, len(parts.labeled), len(parts.unlabeled))
+        given, config = config, planned(config, len(parts.labeled), len(parts.unlabeled))
+        if config.training.max_steps != given.training.max_steps:
+            tell(f"planned: {config.training.max_steps:,} steps", quiet)
         # Both before a wrong option leaves a folder behind.
         built = _build(config, parts.skeleton)
         check_machine(config.training, built[0].model)
