@@ -18,28 +18,31 @@ from pointillist.points import calibrated
 
 
 def test_shares_are_those_of_the_points() -> None:
-    """100 points with a peak of 0.2, of which 10 are right, and 100 of 0.6 with 90 right."""
+    """100 points with a peak of 0.2, of which 10 are right, and 100 of 0.6 with 90 right; one more
+    below that is right, and one above that is wrong: 11 of 101, and 90 of 101."""
     peaks = np.repeat([0.2, 0.6], 100)
     correct = np.concatenate([np.arange(100) < 10, np.arange(100) < 90])
     calibration = fit_calibration(peaks, correct)
     assert calibration is not None
     assert calibration.points == 200
     shares = np.array(calibration.shares)
-    assert shares[10] == pytest.approx(0.1)  # at 0.2
-    assert shares[30] == pytest.approx(0.9)  # at 0.6
-    assert shares[20] == pytest.approx(0.5)  # half way
-    assert shares[0] == pytest.approx(0.1)
-    assert shares[-1] == pytest.approx(0.9)
+    low, high = 11 / 101, 90 / 101
+    assert shares[10] == pytest.approx(low, abs=1e-5)  # at 0.2
+    assert shares[30] == pytest.approx(high, abs=1e-5)  # at 0.6
+    assert shares[20] == pytest.approx((low + high) / 2, abs=1e-5)
+    assert shares[0] == pytest.approx(low, abs=1e-5)
+    assert shares[-1] == pytest.approx(high, abs=1e-5)
 
 
 def test_lower_peaks_that_are_right_more_often_are_pooled() -> None:
-    """Isotonic: where 0.4 is right less often than 0.3, both get what they are together."""
+    """Isotonic: where 0.4 is right less often than 0.3, both get what they are together, 60 of 100
+    and one of the two more."""
     peaks = np.repeat([0.3, 0.4], 50)
     correct = np.concatenate([np.arange(50) < 40, np.arange(50) < 20])
     calibration = fit_calibration(peaks, correct)
     assert calibration is not None
-    assert calibration.shares[15] == pytest.approx(0.6)
-    assert calibration.shares[20] == pytest.approx(0.6)
+    assert calibration.shares[15] == pytest.approx(61 / 102, abs=1e-5)
+    assert calibration.shares[20] == pytest.approx(61 / 102, abs=1e-5)
 
 
 def test_nothing_is_certain() -> None:

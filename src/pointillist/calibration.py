@@ -77,9 +77,12 @@ def fit_calibration(peaks: np.ndarray, correct: np.ndarray) -> Calibration | Non
 
     if len(peaks) < LEAST:
         return None
-    # The highest and lowest peaks are few, and often all right or all wrong: that is no certainty.
-    doubt = 1 / (len(peaks) + 2)
-    regression = IsotonicRegression(y_min=doubt, y_max=1 - doubt, out_of_bounds="clip")
-    regression.fit(peaks, correct.astype(float))
+    # The highest and lowest peaks are few, and often all right or all wrong. That is no certainty:
+    # one right point below all others and one wrong point above them say so (Laplace's rule).
+    regression = IsotonicRegression(out_of_bounds="clip")
+    regression.fit(
+        np.concatenate([[peaks.min()], peaks, [peaks.max()]]),
+        np.concatenate([[1.0], correct.astype(float), [0.0]]),
+    )
     shares = regression.predict(np.linspace(0, 1, _KEPT))
     return Calibration(tuple(round(float(share), 5) for share in shares), len(peaks))
