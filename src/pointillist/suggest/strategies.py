@@ -17,6 +17,10 @@ from pointillist.errors import ConfigError, did_you_mean
 #: Candidates by whom the worth of a pick is judged; more cost time and change little.
 AUDIENCE = 4000
 
+#: Share of the candidates to which one of them is alike, and how many are asked for it.
+NEIGHBOURHOOD = 0.05
+_ASKED = 200
+
 
 def _none_blocked(_: int) -> Iterable[int]:
     return ()
@@ -81,11 +85,13 @@ def _first(candidates: Candidates, order: Iterable[int], count: int) -> list[int
 
 
 def _covering(candidates: Candidates, weight: np.ndarray, count: int, seed: int) -> list[int]:
-    """Greedy k-medoids: each pick is the one that most shortens the weighted squared distances
-    from all candidates to the nearest labelled or picked one.
+    """Greedy herding: each pick is the one that most raises the weighted likeness of all
+    candidates to what is nearest to them of what is labelled or picked.
 
-    Unlike the farthest point, such a pick is typical of something: an outlier shortens no
-    distance but its own. The gain of a candidate never grows by other picks, so an outdated one
+    Likeness is a Gaussian of the distance, so that what is far from everything counts as little
+    as what is half as far: with distances in its place outliers would be picked first. Weighted
+    by uncertainty this is Uncertainty Herding (Bae et al., ICLR 2025), without weights MaxHerding
+    (Bae et al., ECCV 2024). The gain of a candidate never grows by other picks, so an outdated one
     is an upper bound and most are never computed again (Minoux, 1978).
     """
     rng = np.random.default_rng(seed)
@@ -93,16 +99,17 @@ def _covering(candidates: Candidates, weight: np.ndarray, count: int, seed: int)
     if len(judges) > AUDIENCE:
         judges = np.sort(rng.choice(judges, AUDIENCE, replace=False))
     places, weight = candidates.features[judges], weight[judges]
-    known = candidates.labeled
-    if not len(known):
-        known = candidates.features.mean(axis=0, keepdims=True)
-    gap = np.full(len(judges), np.inf)
-    for place in known:
-        gap = np.minimum(gap, _squared(places, place))
+    width = _width(places, rng)
+
+    def likeness(place: np.ndarray) -> np.ndarray:
+        return np.asarray(np.exp(-_squared(places, place) / width))
+
+    near = np.zeros(len(judges))
+    for place in candidates.labeled:
+        near = np.maximum(near, likeness(place))
 
     def gain(i: int) -> float:
-        saved = gap - _squared(places, candidates.features[i])
-        return float(weight @ np.maximum(saved, 0))
+        return float(weight @ np.maximum(likeness(candidates.features[i]) - near, 0))
 
     # Ties go to the lower number, so that the answer does not depend on the machine.
     queue = [(-gain(i), i, 0) for i in range(len(candidates))]
@@ -118,8 +125,20 @@ def _covering(candidates: Candidates, weight: np.ndarray, count: int, seed: int)
             continue
         picks.append(i)
         blocked.update(candidates.repeats(i))
-        gap = np.minimum(gap, _squared(places, candidates.features[i]))
+        near = np.maximum(near, likeness(candidates.features[i]))
     return picks
+
+
+def _width(places: np.ndarray, rng: np.random.Generator) -> float:
+    """The squared distance within which typically :data:`NEIGHBOURHOOD` of the others lie."""
+    others = len(places) - 1
+    if others < 1:
+        return 1.0
+    rank = max(1, round(NEIGHBOURHOOD * others))
+    asked = places[rng.permutation(len(places))[:_ASKED]]
+    # The nearest place is the place itself.
+    within = [np.partition(_squared(places, place), rank)[rank] for place in asked]
+    return max(float(np.median(within)), 1e-12)
 
 
 def _squared(places: np.ndarray, place: np.ndarray) -> np.ndarray:
