@@ -107,5 +107,6 @@ def test_a_table_takes_the_place_between_its_marks(tmp_path: Path) -> None:
     file.write_text(f"before\n{begin}\nold\n{end}\nafter\n", encoding="utf-8")
     text = fill_in(file, place_name("p", 2), markdown([["x", "y"], ["1", "2"]]))
     assert text == f"before\n{begin}\n| x | y |\n| --- | --- |\n| 1 | 2 |\n{end}\nafter\n"
-    with pytest.raises(DataError, match="no place for the table of p"):
-        fill_in(file, place_name("p", None), "")
+    for page in (file, tmp_path / "missing.md"):
+        with pytest.raises(DataError, match="no place for the table of p"):
+            fill_in(page, place_name("p", None), "")

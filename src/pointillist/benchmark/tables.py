@@ -173,9 +173,9 @@ def fill_in(file: Path, place: str, table: str) -> str:
         table: in Markdown.
 
     Raises:
-        DataError: the file has no such marks.
+        DataError: the file is not there or has no such marks.
     """
-    text = file.read_text(encoding="utf-8")
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
     begin, end = _BEGIN.format(place), _END.format(place)
     if begin not in text or end not in text:
         raise DataError(
