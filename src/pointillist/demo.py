@@ -56,7 +56,7 @@ class Outcome:
 
 
 def run_demo(
-    folder: Path, *, steps: int = 1500, seed: int = 0, quiet: bool = False,
+    folder: Path, *, steps: int = 2000, seed: int = 0, quiet: bool = False,
     say: Callable[[str], None] = print,
 ) -> list[Outcome]:  # fmt: skip
     """Draws the data, trains, scores, and writes pictures and a page.

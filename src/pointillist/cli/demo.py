@@ -12,7 +12,7 @@ from pointillist.cli.printing import print_table
 
 def demo(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for everything.")] = Path("demo"),
-    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 1500,
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 2000,
     seed: Annotated[int, typer.Option(help="Of data, labels and training.")] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
 ) -> None:
