@@ -39,16 +39,17 @@ def predict_heatmaps(
 
 def _of_copy(network: Localizer, images: Tensor, degrees: float, scale: float) -> Tensor:
     """Heatmaps of images that are turned and magnified, in their place in the images."""
-    height, width = images.shape[-2:]
+    # Not len(images), which an export would take for a fixed number.
+    count, (height, width) = images.shape[0], images.shape[-2:]
     angle = torch.full((1,), geometry.degrees(degrees), device=images.device)
     factor = torch.full_like(angle, scale)
     turn = geometry.compose(geometry.rotation(angle), geometry.scaling(factor, factor))
     turn = geometry.about(turn, width / 2, height / 2)
-    copy = geometry.warp(images, turn.expand(len(images), 3, 3), (width, height))
+    copy = geometry.warp(images, turn.expand(count, 3, 3), (width, height))
     heatmaps = network(copy.contiguous(memory_format=torch.channels_last)).heatmaps.float()
     on_map = geometry.at_stride(geometry.inverse(turn), network.stride)
     size = (heatmaps.shape[-1], heatmaps.shape[-2])
-    return geometry.warp(heatmaps, on_map.expand(len(images), 3, 3), size)
+    return geometry.warp(heatmaps, on_map.expand(count, 3, 3), size)
 
 
 def points_in_file(

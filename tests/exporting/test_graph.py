@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import openvino
 import pytest
 import torch
 from export_cases import HEIGHT, WIDTH
 from torch import Tensor
 
+from pointillist.calibration import Calibration
 from pointillist.errors import PointillistError
 from pointillist.exporting.graph import write_onnx, write_openvino
 from pointillist.models.localizer import create_localizer
@@ -37,6 +39,30 @@ def test_a_transformer_at_another_size_than_it_was_made_for(
     np.testing.assert_allclose(found, wanted.numpy(), rtol=0, atol=1e-3)
     with torch.no_grad():  # the network itself was left as it was
         torch.testing.assert_close(model(torch.from_numpy(crops[:1]))[0], wanted, rtol=0, atol=0)
+
+
+def test_copies_and_calibration_are_in_the_file(
+    network: CropPoints, crops: np.ndarray, tmp_path: Path
+) -> None:
+    """For any number of crops at a time."""
+    shares = tuple(np.linspace(0.1, 0.9, 51).tolist())
+    model = CropPoints(
+        network.network,
+        SKELETON,
+        decoding="dark",
+        flip=True,
+        copies=True,
+        calibration=Calibration(shares, 100),
+    ).eval()
+    write_onnx(model, (WIDTH, HEIGHT), tmp_path / "copies.onnx", dynamic_batch=True)
+    session = onnxruntime.InferenceSession(tmp_path / "copies.onnx")
+    for count in (1, 3):
+        with torch.no_grad():
+            points, confidence = model(torch.from_numpy(crops[:count]))
+        found = session.run(["points", "confidence"], {"images": crops[:count]})
+        np.testing.assert_allclose(found[0], points.numpy(), rtol=0, atol=1e-2)
+        np.testing.assert_allclose(found[1], confidence.numpy(), rtol=0, atol=1e-4)
+        assert confidence.min() >= 0.1
 
 
 class Strange(CropPoints):
