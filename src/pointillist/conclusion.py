@@ -13,11 +13,9 @@ from pointillist.files import write_json
 from pointillist.geometry import transform_points
 from pointillist.lightning_module import TrainingModule
 from pointillist.loading import CropStore, InOrder, make_loader
+from pointillist.metrics.reliability import CALIBRATION_ALPHA
 from pointillist.run import Run
 from pointillist.training_data import TrainingData
-
-#: A point this near, in shares of the longest side of the box, is right.
-_RIGHT = 0.1
 
 
 def conclude(
@@ -80,5 +78,5 @@ def calibrate(run: Run, store: CropStore, lengths: np.ndarray) -> Calibration | 
         length = lengths[batch.index.numpy()][:, None]
         counted = batch.annotated.numpy() & (length > 0)
         peaks.append(height[counted])
-        correct.append((apart <= _RIGHT * length)[counted])
+        correct.append((apart <= CALIBRATION_ALPHA * length)[counted])
     return fit_calibration(np.concatenate(peaks), np.concatenate(correct))

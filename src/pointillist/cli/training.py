@@ -100,7 +100,7 @@ def train(
         strict=strict,
         quiet=quiet,
     )
-    notes((run.path / "problems.txt").read_text(encoding="utf-8").splitlines())
+    notes(run.problems)
     if run.config.localize:
         _say_found(run.path / "box_finder.json")
     ended = run.metrics

@@ -7,16 +7,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from pointillist.batch import Batch
-from pointillist.methods.base import MethodOptions
-from pointillist.methods.semantic_consistency import (
-    SemanticConsistency,
-    SemanticConsistencyOptions,
-)
+from pointillist.methods.semantic_consistency import SemanticConsistency
 from pointillist.models.heads import LocalizerOutput
-
-
-class AutoOptions(SemanticConsistencyOptions):
-    """Options of the default method; nobody needs to know them."""
 
 
 class Auto(SemanticConsistency):
@@ -32,8 +24,6 @@ class Auto(SemanticConsistency):
     """
 
     name: ClassVar[str] = "auto"
-    Options: ClassVar[type[MethodOptions]] = AutoOptions
-    options: AutoOptions
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """The losses of semantic consistency, or of the labels where there is nothing else."""
