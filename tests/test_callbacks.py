@@ -9,11 +9,15 @@ import torch
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from safetensors import safe_open
+from safetensors.torch import load_file
 
 from core_cases import TINY
 from pointillist.callbacks import MONITOR, KeepBestNetwork, KeepLast, save_network
+from pointillist.config import Config
 from pointillist.models.localizer import Localizer, create_localizer
 from pointillist.models.options import ModelOptions
+from pointillist.run import Run
+from pointillist.skeleton import Skeleton
 
 
 @pytest.fixture
@@ -31,6 +35,10 @@ class Trainer(SimpleNamespace):
         path.write_text(str(self.global_step), encoding="utf-8")
 
 
+def folder_of(path: Path) -> Run:
+    return Run(path, Config(), Skeleton(("a", "b")))
+
+
 def test_a_saved_network_has_all_weights_and_its_normalisation(
     network: Localizer, tmp_path: Path
 ) -> None:
@@ -46,8 +54,9 @@ def test_a_saved_network_has_all_weights_and_its_normalisation(
 
 
 def test_the_best_network_is_kept(network: Localizer, tmp_path: Path) -> None:
-    keep, file = KeepBestNetwork(tmp_path / "m.safetensors"), tmp_path / "m.safetensors"
-    trainer, module = Trainer(), SimpleNamespace(best_network=network)
+    run = folder_of(tmp_path)
+    keep, file = KeepBestNetwork(run), run.weights
+    trainer, module = Trainer(), SimpleNamespace(best_network=network, best_student=None)
 
     def validate(step: int, value: float | None) -> None:
         trainer.global_step = step
@@ -64,13 +73,28 @@ def test_the_best_network_is_kept(network: Localizer, tmp_path: Path) -> None:
     validate(4, 0.5)
     assert file.exists()
     assert keep.state_dict() == {"best": 0.5, "step": 4}
-    other = KeepBestNetwork(file)
+    other = KeepBestNetwork(run)
     other.load_state_dict(keep.state_dict())
     assert (other.best, other.step) == (0.5, 4)
+    assert [f.name for f in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+def test_an_average_is_kept_together_with_what_it_averages(
+    network: Localizer, tmp_path: Path
+) -> None:
+    student = create_localizer(ModelOptions(backbone=TINY, width=8), 2)
+    module = SimpleNamespace(best_network=network, best_student=student)
+    trainer = Trainer()
+    trainer.callback_metrics = {MONITOR: torch.tensor(0.5)}
+    run = folder_of(tmp_path)
+    KeepBestNetwork(run).on_validation_end(trainer, module)  # type: ignore[arg-type]
+    for file, saved in ((run.weights, network), (run.student_weights, student)):
+        stored, state = load_file(file), saved.state_dict()
+        assert all(torch.equal(stored[name], state[name]) for name in state)
 
 
 def test_only_the_first_process_writes_the_best(network: Localizer, tmp_path: Path) -> None:
-    keep = KeepBestNetwork(tmp_path / "m.safetensors")
+    keep = KeepBestNetwork(folder_of(tmp_path))
     trainer = Trainer()
     trainer.is_global_zero, trainer.callback_metrics = False, {MONITOR: torch.tensor(0.5)}
     keep.on_validation_end(trainer, SimpleNamespace(best_network=network))  # type: ignore[arg-type]

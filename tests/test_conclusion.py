@@ -47,6 +47,15 @@ def test_confidence_is_calibrated_on_validation(run: Run, tmp_path: Path) -> Non
     assert errors[0] < 0.06 < errors[1]
 
 
+def test_the_learning_network_is_kept_beside_its_average(run: Run) -> None:
+    student = run.student()
+    assert student is not None
+    average = dict(run.network().named_parameters())
+    apart = [(p - average[name]).abs().max().item() for name, p in student.named_parameters()]
+    # Near the average, which follows it, and not the same.
+    assert 0 < max(apart) < 0.1
+
+
 def test_few_validation_points_leave_none(tmp_path: Path) -> None:
     config = tiny_config("training.max_steps=2", "training.validate_every=2")
     data, val = dots_dataset(tmp_path / "data", 4), dots_dataset(tmp_path / "few", 4, seed=1)

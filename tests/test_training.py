@@ -108,6 +108,7 @@ def test_what_a_run_leaves_on_disk(trained: tuple[Run, list[float]], val: Datase
         "skeleton.json",
         "split/labeled.json",
         "split/val.json",
+        "student.safetensors",
         "tensorboard/hparams.yaml",
         "training.lock",
     }

@@ -13,7 +13,9 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from safetensors.torch import save_file
 
 from pointillist.files import whole_file
+from pointillist.lightning_module import TrainingModule
 from pointillist.models.localizer import Localizer
+from pointillist.run import Run
 
 #: What validation is judged by.
 MONITOR = "val/pck@0.1"
@@ -75,11 +77,18 @@ class KeepLast(Checkpoint):
             trainer.save_checkpoint(temporary)
 
 
-class KeepBestNetwork(Callback):
-    """Writes the network to predict with whenever validation is better than ever before."""
+def save_networks(module: TrainingModule, run: Run) -> None:
+    """Writes the network to predict with and, if that is an average, the one that learns."""
+    save_network(module.best_network, run.weights)
+    if module.best_student is not None:
+        save_network(module.best_student, run.student_weights)
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+
+class KeepBestNetwork(Callback):
+    """Writes a run's networks whenever validation is better than ever before."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
         self.best: float | None = None
         self.step: int | None = None
 
@@ -89,7 +98,7 @@ class KeepBestNetwork(Callback):
             return
         if self.best is None or float(value) > self.best:
             self.best, self.step = float(value), trainer.global_step
-            save_network(pl_module.best_network, self.path)  # type: ignore[arg-type]
+            save_networks(pl_module, self.run)  # type: ignore[arg-type]
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.best, "step": self.step}

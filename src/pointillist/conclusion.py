@@ -8,7 +8,7 @@ import torch
 from pointillist.backend import TorchBackend
 from pointillist.batch import Batch
 from pointillist.calibration import LEAST, Calibration, fit_calibration
-from pointillist.callbacks import MONITOR, KeepBestNetwork, save_network
+from pointillist.callbacks import MONITOR, KeepBestNetwork, save_networks
 from pointillist.files import write_json
 from pointillist.geometry import transform_points
 from pointillist.lightning_module import TrainingModule
@@ -32,7 +32,7 @@ def conclude(
     best = module.trainer.callback_metrics.get(MONITOR)
     keepers = [c for c in module.trainer.callbacks if isinstance(c, KeepBestNetwork)]  # type: ignore[attr-defined]
     if not keepers or keepers[0].best is None:
-        save_network(module.best_network, run.weights)
+        save_networks(module, run)
     if not module.interrupted:  # whoever interrupts does not want to wait
         calibration = calibrate(run, stores[1], module.lengths)
         if calibration is not None:

@@ -86,6 +86,11 @@ class TrainingModule(L.LightningModule):
         return self.networks[self._best]
 
     @property
+    def best_student(self) -> Localizer | None:
+        """The learning network whose average is the best; none where no average is kept."""
+        return None if self.average is None else self.method.candidates[self._best]
+
+    @property
     def minutes(self) -> float:
         """Wall time spent on this training, earlier sessions included."""
         return self._earlier_minutes + (time.monotonic() - self._started) / 60

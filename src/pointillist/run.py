@@ -13,6 +13,7 @@
     tensorboard/        the same for TensorBoard
     checkpoints/        last.ckpt (to resume), best.ckpt
     model.safetensors   the network to predict with: the best on validation
+    student.safetensors the learning network that it is the average of, at that step
     calibration.json    what its confidence means, learnt from validation images
     box_finder.safetensors  the network that finds boxes, where one was asked for
     result.json         how it ended
@@ -101,6 +102,11 @@ class Run:
         return self.path / "model.safetensors"
 
     @property
+    def student_weights(self) -> Path:
+        """The network that was learning when the one to predict with, its average, was saved."""
+        return self.path / "student.safetensors"
+
+    @property
     def box_finder_weights(self) -> Path:
         """The network that finds boxes; there is none where it was not asked for."""
         return self.path / "box_finder.safetensors"
@@ -132,20 +138,27 @@ class Run:
         Raises:
             DataError: the training has not saved one yet, or the file is not what it should be.
         """
-        from safetensors import SafetensorError, safe_open
-
-        from pointillist.models.localizer import create_localizer
-
         if not self.weights.exists():
             raise DataError(
                 "this run has no trained network yet",
                 where=self.path,
                 do="Continue it with pointillist train --resume.",
             )
+        return self._load(self.weights)
+
+    def student(self) -> Localizer | None:
+        """The learning network, in evaluation mode; none where no averaged weights were kept."""
+        return self._load(self.student_weights) if self.student_weights.exists() else None
+
+    def _load(self, weights: Path) -> Localizer:
+        from safetensors import SafetensorError, safe_open
+
+        from pointillist.models.localizer import create_localizer
+
         options = self.config.model.model_copy(update={"pretrained": False, "weights": None})
         network = create_localizer(options, len(self.skeleton))
         try:
-            with safe_open(self.weights, "pt") as file:
+            with safe_open(weights, "pt") as file:
                 normalisation = (file.metadata() or {})["normalisation"]
                 network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 (it is no dict)
             # Pretrained backbones bring their own normalisation, and this one is built without.
@@ -153,7 +166,7 @@ class Run:
         except (SafetensorError, RuntimeError, KeyError) as error:
             raise DataError(
                 "this file does not fit the network that the run's config.yaml describes",
-                where=self.weights,
+                where=weights,
             ) from error
         return network.eval()
 

@@ -294,7 +294,7 @@ def _trainer(
         best = ModelCheckpoint(
             folder, "best", monitor=MONITOR, mode="max", enable_version_counter=False
         )
-        callbacks += [best, KeepBestNetwork(run.weights)]
+        callbacks += [best, KeepBestNetwork(run)]
     if validated and options.patience:
         callbacks.append(EarlyStopping(MONITOR, mode="max", patience=options.patience))
     callbacks.append(KeepLast(run.last_checkpoint, None if validated else options.validate_every))

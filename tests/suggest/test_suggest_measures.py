@@ -13,12 +13,15 @@ def seen(
     points: np.ndarray,
     confidence: np.ndarray | None = None,
     representation: np.ndarray | None = None,
+    student_gap: np.ndarray | None = None,
 ) -> Observations:
-    """Observations of (N, V, K, 2) points; confidence 1 and no representation unless given."""
+    """Observations of (N, V, K, 2) points; unless given, confidence 1, no representation, and a
+    student that agrees."""
     count = len(points)
     return Observations(
         points,
         np.ones(points.shape[:3]) if confidence is None else confidence,
+        np.zeros((count, points.shape[2])) if student_gap is None else student_gap,
         np.zeros((count, 1)) if representation is None else representation,
         np.zeros((count, 4)),
     )
@@ -44,8 +47,12 @@ def test_uncertainty_grows_with_disagreement_and_falls_with_confidence() -> None
     points = np.zeros((3, 2, 1, 2))
     points[:, 1, 0, 0] = apart
     sure = np.broadcast_to(np.array([0.9, 0.5, 0.7])[:, None, None], (3, 2, 1))
-    # Ranks by disagreement 0, 1/2, 1; by low confidence 0, 1, 1/2.
-    assert uncertainty(seen(points, sure)).tolist() == [0.0, 0.75, 0.75]
+    gap = np.array([[0.3], [0.0], [0.1]])
+    # Ranks by low confidence 0, 1, 1/2 (counted half), by the copies' disagreement 0, 1/2, 1 and
+    # by the networks' 1, 0, 1/2 (a quarter each).
+    assert uncertainty(seen(points, sure, student_gap=gap)).tolist() == [0.25, 0.625, 0.625]
+    # No student, or one that always agrees, tells nobody from anybody: all have the middle rank.
+    assert uncertainty(seen(points, sure)).tolist() == [0.125, 0.75, 0.625]
 
 
 def test_places_know_neither_position_nor_size_of_a_pose() -> None:

@@ -40,10 +40,22 @@ class Colours(nn.Module):
         return LocalizerOutput(heatmaps, F.avg_pool2d(images, 4))
 
 
-def observer(skeleton: Skeleton, size: tuple[int, int]) -> Observer:
+class Shifted(Colours):
+    """Finds them 8 pixels farther to the right."""
+
+    def forward(self, images: Tensor) -> LocalizerOutput:
+        output = super().forward(images)
+        heatmaps = F.pad(output.heatmaps[..., :-2], (2, 0))
+        return LocalizerOutput(heatmaps, output.features)
+
+
+def observer(
+    skeleton: Skeleton, size: tuple[int, int], student: type[Colours] | None = None
+) -> Observer:
     options = InputOptions(width=size[0], height=size[1], margin=1.0)
     run = SimpleNamespace(
         network=Colours,
+        student=lambda: student and student(),
         skeleton=skeleton,
         calibration=None,
         config=SimpleNamespace(input=options),
@@ -85,6 +97,16 @@ def test_representation_and_thumbnail_are_of_the_plain_view(dots: Any) -> None:
     assert seen.representation.shape == (3, 3)
     assert ((seen.thumbnail >= 0) & (seen.thumbnail <= 1)).all()
     assert seen.thumbnail.mean(axis=1) == pytest.approx(seen.representation.mean(axis=1), abs=0.01)
+
+
+def test_the_learning_network_is_asked_too(dots: Any) -> None:
+    alone, _, _ = observer(SKELETON, (160, 96)).observe(all_samples(dots))
+    assert (alone.student_gap == 0).all()
+    seen, _, _ = observer(SKELETON, (160, 96), Shifted).observe(all_samples(dots))
+    assert seen.student_gap == pytest.approx(np.full((3, 3), 8 / 160), abs=0.2 / 160)
+    # What it says counts in no other way.
+    assert (seen.points == alone.points).all()
+    assert (seen.representation == alone.representation).all()
 
 
 def test_files_that_cannot_be_read_are_named(dots: Any) -> None:

@@ -11,19 +11,22 @@ from pointillist.suggest.reasons import why
 HANDS = Skeleton(("left_hand", "right_hand"), flip_pairs=((0, 1),))
 
 
-def one(apart: float, sure: float) -> Observations:
-    """One crop, whose right hand is ``apart`` in two copies; the left one is certain."""
+def one(apart: float, sure: float, gap: float = 0.0) -> Observations:
+    """One crop, whose right hand is ``apart`` in two copies; the left one is certain. Both hands
+    of the learning network are off by ``gap``."""
     points = np.zeros((1, 2, 2, 2))
     points[0, 1, 1, 0] = apart
     confidence = np.array([[[1.0, sure], [1.0, sure]]])
-    return Observations(points, confidence, np.zeros((1, 1)), np.zeros((1, 1)))
+    empty = np.zeros((1, 1))
+    return Observations(points, confidence, np.full((1, 2), gap), empty, empty)
 
 
 def test_everything_there_is_to_say() -> None:
     # Half of 0.4 from the mean for one point, 0 for the other.
-    assert why(one(0.4, 0.25), 0, HANDS, novelty=0.93, stands_for=12) == (
+    assert why(one(0.4, 0.25, 0.031), 0, HANDS, novelty=0.93, stands_for=12) == (
         "points disagree by 10 % of the view between mirrored and turned copies, "
-        "right_hand by 20 %; right_hand least sure (0.25); "
+        "right_hand by 20 %; the learning network and its average disagree by 3 %; "
+        "right_hand least sure (0.25); "
         "unlike anything labelled: farther from its nearest labelled image than 93 % of the "
         "candidates; stands for 12 others like it"
     )

@@ -14,7 +14,7 @@ def repeats(keys: list[Key], grey: list[float], pose: list[float]) -> Repeats:
     points[:, 0, 0, 0] = pose
     thumbnail = np.repeat(np.array(grey)[:, None], 4, axis=1)
     empty = np.zeros((len(keys), 1))
-    return Repeats(keys, Observations(points, empty[..., None], empty, thumbnail))
+    return Repeats(keys, Observations(points, empty[..., None], empty, empty, thumbnail))
 
 
 def test_neighbouring_frames_of_one_video() -> None:

@@ -11,13 +11,14 @@ POSE_SHARE = 0.5
 
 
 def uncertainty(seen: Observations) -> np.ndarray:
-    """(N,) from 0 to 1: mean rank among the N, by disagreement of copies and by low confidence.
+    """(N,) from 0 to 1: mean rank among the N, by low confidence and by disagreement: of copies,
+    and of the learning network with its average.
 
     Ranks, because the heights of heatmaps and distances have no common unit.
     """
-    apart = seen.disagreement.mean(axis=1)
     unsure = 1 - seen.sureness.mean(axis=1)
-    return (share_below(apart) + share_below(unsure)) / 2
+    apart = (share_below(m.mean(axis=1)) for m in (seen.disagreement, seen.student_gap))
+    return (share_below(unsure) + sum(apart) / 2) / 2
 
 
 def share_below(values: np.ndarray) -> np.ndarray:

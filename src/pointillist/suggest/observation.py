@@ -21,6 +21,7 @@ from pointillist.crops import CropSpec
 from pointillist.decoding import decoded_batches
 from pointillist.errors import DataError
 from pointillist.heatmaps import decode
+from pointillist.models.localizer import Localizer
 from pointillist.points import calibrated
 from pointillist.precision import in_float32, inference_autocast
 from pointillist.progress import counted
@@ -44,12 +45,16 @@ class Observations:
         points: (N, V, K, 2) of every copy, brought back to the plain view, as shares of its
             longest side.
         confidence: (N, V, K) in [0, 1], as the network gives it.
+        student_gap: (N, K) distance of the learning network's points from those of its average,
+            which predicts, in the plain view, as a share of its longest side; 0 where the run
+            has no learning network.
         representation: (N, D) the network's features, averaged over the plain view.
         thumbnail: (N, T) grey values in [0, 1].
     """
 
     points: np.ndarray
     confidence: np.ndarray
+    student_gap: np.ndarray
     representation: np.ndarray
     thumbnail: np.ndarray
 
@@ -98,9 +103,10 @@ class Observer:
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         self.device = torch.device(device)
-        network, options = run.network(), run.config.input
+        network, student, options = run.network(), run.student(), run.config.input
         size = (options.width, options.height)
         self._network = network.to(self.device).to(memory_format=torch.channels_last)
+        self._student = student and student.to(self.device).to(memory_format=torch.channels_last)
         self._decoding, self._skeleton = options.decoding, run.skeleton
         known = run.calibration
         self._shares = torch.tensor(known.shares, device=self.device) if known else None
@@ -135,29 +141,32 @@ class Observer:
     @torch.inference_mode()
     def _look(self, crops: Sequence[Crop]) -> Observations:
         batch = _batch(crops, len(self._skeleton)).to(self.device)
-        copies = [self._copy(batch, *copy) for copy in COPIES]
+        copies = [self._copy(self._network, batch, *copy) for copy in COPIES]
+        plain = copies[0][0]
+        other = plain if self._student is None else self._copy(self._student, batch, *COPIES[0])[0]
         grey = batch.images.float().mean(dim=1, keepdim=True) / 255
         parts = (
             torch.stack([points for points, _, _ in copies], dim=1),
             torch.stack([confidence for _, confidence, _ in copies], dim=1),
+            (other - plain).norm(dim=2),
             copies[0][2].mean(dim=(2, 3)),
             F.adaptive_avg_pool2d(grey, THUMBNAIL).flatten(1),
         )
         return Observations(*(part.float().cpu().numpy() for part in parts))
 
     def _copy(
-        self, batch: Batch, mirrored: bool, degrees: float, scale: float
+        self, network: Localizer, batch: Batch, mirrored: bool, degrees: float, scale: float
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Of a copy: points (B, K, 2) as shares of the plain view, confidence, features."""
         mirrored = mirrored and bool(self._skeleton.flip_pairs)
         transform, flipped = _transform(len(batch), batch.size, mirrored, degrees, scale)
         view = self._views.render(batch, transform.to(self.device), flipped.to(self.device))
-        with inference_autocast(self._network, self.device):
-            output = self._network(view.images)
+        with inference_autocast(network, self.device):
+            output = network(view.images)
         points, confidence = decode(output.heatmaps.float(), self._decoding)
         if self._shares is not None:
             confidence = calibrated(confidence, self._shares)
-        stride = self._network.stride
+        stride = network.stride
         points = geometry.transform_points(geometry.inverse(view.transform), points * stride)
         if mirrored:
             order = self._views.order(self.device)
@@ -168,7 +177,8 @@ class Observer:
         """Observations of no crop, which give the arrays their shapes."""
         shape = (0, len(COPIES), len(self._skeleton))
         features = (0, self._network.feature_channels)
-        parts = ((*shape, 2), shape, features, (0, THUMBNAIL**2))
+        gap = (0, len(self._skeleton))
+        parts = ((*shape, 2), shape, gap, features, (0, THUMBNAIL**2))
         return Observations(*(np.zeros(part, np.float32) for part in parts))
 
 

@@ -38,6 +38,7 @@ class Pick:
         image: without labels.
         uncertainty: mean rank among the candidates, from 0 (the surest) to 1.
         disagreement: of the points between copies: mean, as a share of the view.
+        student_gap: of the points between the learning network and its average, likewise.
         confidence: mean over points and copies.
         novelty: share of the candidates that are nearer to what is labelled.
         why: the reason in words.
@@ -46,6 +47,7 @@ class Pick:
     image: Image
     uncertainty: float
     disagreement: float
+    student_gap: float
     confidence: float
     novelty: float
     why: str
@@ -88,6 +90,7 @@ class Suggestions:
                     "why": pick.why,
                     "uncertainty": round(pick.uncertainty, 4),
                     "disagreement": round(pick.disagreement, 4),
+                    "student_gap": round(pick.student_gap, 4),
                     "confidence": round(pick.confidence, 4),
                     "novelty": round(pick.novelty, 4),
                 }
@@ -230,6 +233,7 @@ def _explained(
             image=pool[i],
             uncertainty=float(candidates.uncertainty[i]),
             disagreement=float(seen.disagreement[i].mean()),
+            student_gap=float(seen.student_gap[i].mean()),
             confidence=float(seen.sureness[i].mean()),
             novelty=float(novelty[i]),
             why=why(seen, i, skeleton, float(novelty[i]), int(stands_for[rank])),

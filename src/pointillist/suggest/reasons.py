@@ -9,7 +9,7 @@ from pointillist.suggest.observation import Observations
 
 #: A pick that is farther from its nearest labelled image than this share of all is called unlike.
 UNLIKE = 0.75
-#: Copies that disagree by less than this, as a share of the view, agree.
+#: Copies, or networks, that disagree by less than this, as a share of the view, agree.
 AGREED = 0.02
 #: A point less certain than this is named.
 UNSURE = 0.8
@@ -46,6 +46,9 @@ def _unsure(seen: Observations, row: int, skeleton: Skeleton) -> list[str]:
             f"points disagree by {100 * apart.mean():.0f} % of the view between {copies}, "
             f"{skeleton.keypoints[worst]} by {100 * apart[worst]:.0f} %"
         )
+    gap = float(seen.student_gap[row].mean())
+    if gap >= AGREED:
+        lines.append(f"the learning network and its average disagree by {100 * gap:.0f} %")
     least = int(np.argmin(sure))
     if sure[least] < UNSURE:
         lines.append(f"{skeleton.keypoints[least]} least sure ({sure[least]:.2f})")
