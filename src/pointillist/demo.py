@@ -28,8 +28,8 @@ LABELED = "5%"
 #: What is compared, with the same steps, and the options that differ from the default.
 METHODS: dict[str, dict[str, Any]] = {"supervised": {}, "auto": {}}
 
-#: The picture of all methods side by side, and how many creatures are in it.
-COMPARISON, ROWS = "side-by-side.jpg", 6
+#: The picture of all methods side by side, how many creatures are in it, and how many in a row.
+COMPARISON, CREATURES, ACROSS = "side-by-side.jpg", 6, 2
 
 _CONFIG: dict[str, Any] = {
     "input": {"width": 80, "height": 80, "sigma": 1.0},
@@ -110,8 +110,9 @@ def run_demo(
         )
         predictions.append(predicted)
         outcomes.append(Outcome(method, scores, run.metrics["minutes"], run_folder))
-    pictures = side_by_side(truth, predictions, read=read_pixels, count=ROWS)
-    sheet = photograph(contact_sheet(pictures, len(METHODS), titles=list(METHODS)), "")
+    pictures = side_by_side(truth, predictions, read=read_pixels, count=CREATURES)
+    titles = [*METHODS] * ACROSS
+    sheet = photograph(contact_sheet(pictures, len(titles), titles=titles), "")
     with whole_file(folder / COMPARISON) as file:
         file.write_bytes(sheet.data)
     write_json(
