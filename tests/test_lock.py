@@ -10,7 +10,7 @@ import pytest
 
 from core_cases import dots_dataset, tiny_config
 from pointillist.errors import DataError
-from pointillist.lock import FolderLock
+from pointillist.lock import FolderLock, holding_process
 from pointillist.training import train
 
 WORDS = {"busy": "this project is already open", "do": "Stop that server first."}
@@ -18,7 +18,7 @@ WORDS = {"busy": "this project is already open", "do": "Stop that server first."
 HOLD = """
 import sys
 from pathlib import Path
-from pointillist.lock import FolderLock
+from pointillist.lock import FolderLock, holding_process
 lock = FolderLock(Path(sys.argv[1]), busy="busy", do="Wait.")
 lock.say("http://127.0.0.1:4711/")
 print("held", flush=True)
@@ -44,8 +44,12 @@ def test_the_lock_ends_with_its_process(tmp_path: Path) -> None:
         assert process.stdout.readline().strip() == b"held"
         with pytest.raises(DataError, match="4711"):
             FolderLock(path, **WORDS)
+        assert holding_process(path) == process.pid
         process.kill()
         process.wait()
+    # What it wrote is still there, and means nothing.
+    assert holding_process(path) is None
+    assert holding_process(tmp_path / "none") is None
     FolderLock(path, **WORDS).release()
 
 

@@ -53,6 +53,19 @@ class FolderLock:
         self._file.close()
 
 
+def holding_process(path: Path) -> int | None:
+    """The process that holds a lock file now; none if nobody does, or it does not say."""
+    try:
+        with path.open("r+b") as file:
+            try:
+                _lock(file.fileno())
+            except OSError:
+                return int(json.loads(path.read_bytes())["process"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return None
+
+
 def _holder(path: Path) -> str:
     try:
         holder = json.loads(path.read_bytes())

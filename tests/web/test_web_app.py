@@ -164,6 +164,10 @@ def test_without_or_with_a_wrong_token_nothing_is_shown(guarded: TestClient) -> 
         assert guarded.get(path, headers={"authorization": "Bearer wrong"}).status_code == 401
     assert guarded.get("/?token=wrong").status_code == 401
     assert guarded.get("/api/project?token=secret").status_code == 401
+    # A person reads a sentence, a program reads JSON.
+    page = guarded.get("/?token=wrong", headers={"Accept": "text/html,*/*"})
+    assert page.status_code == 401
+    assert page.text == "pointillist: This is not the token that the server printed."
     assert guarded.put("/api/images/1", json={}).status_code == 401
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -52,6 +54,8 @@ def test_a_real_training_is_stopped_continued_and_predicts(tmp_path: Path) -> No
     assert rounds.rounds[0]["state"] == "stopped", rounds.rounds[0].get("reason")
     before = max(row["step"] for row in rounds.curves("round-001"))
     assert before < 149
+    # What it had learnt is shown already.
+    assert (session.folder / "predictions.json").exists()
 
     # A new server knows the stopped round, and continues it.
     session.close()
@@ -88,7 +92,15 @@ def test_a_failed_training_says_why(session: Session, child: Callable[[str], Non
     assert entry["state"] == "failed"
     assert entry["reason"].endswith("error: out of memory")
     assert len(entry["reason"].splitlines()) == jobs.LAST_LINES
-    # And it can be tried again, as a new round or as this one.
+    # It had not begun, so there is nothing to continue.
+    assert not session.rounds.status()["resumable"]
+    with pytest.raises(DataError, match="no stopped training"):
+        session.rounds.resume()
+    # One that had begun can be tried again, as a new round or as this one.
+    folder = session.folder / "runs" / "round-001"
+    folder.mkdir()
+    (folder / "config.yaml").write_text("", encoding="utf-8")
+    assert session.rounds.status()["resumable"]
     child("")
     session.rounds.resume()
     until(lambda: not session.rounds.busy)
@@ -164,6 +176,33 @@ def test_a_round_that_a_crash_cut_short_counts_as_stopped(
     session.rounds._save()
     again = Rounds(session.project)
     assert again.rounds[0]["state"] == "stopped"
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from pointillist.lock import FolderLock
+lock = FolderLock(Path(sys.argv[1]), busy="", do="")
+print("held", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a signal to another process ends it there")
+def test_a_training_whose_server_was_killed_is_asked_to_stop(session: Session) -> None:
+    folder = session.folder / "runs" / "round-001"
+    folder.mkdir(parents=True)
+    session.rounds.rounds.append({"name": "round-001", "state": "training"})
+    session.rounds._save()
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(folder / "training.lock")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert Rounds(session.project).rounds[0]["state"] == "stopped"
+        assert process.wait(30) == -signal.SIGINT
 
 
 def test_curves_of_a_file_that_grows(tmp_path: Path) -> None:

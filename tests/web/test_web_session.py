@@ -46,6 +46,14 @@ def test_after_a_failed_start_the_folder_is_free_again(tmp_path: Path) -> None:
             Session(tmp_path / "p")
 
 
+def test_a_mistyped_folder_is_not_made(tmp_path: Path, photos: Path) -> None:
+    with pytest.raises(DataError, match="no image"):
+        Session(tmp_path / "nosuch")
+    with pytest.raises(DataError, match="twice"):
+        Session(tmp_path / "nosuch", photos, ["a", "a"])
+    assert not (tmp_path / "nosuch").exists()
+
+
 def test_a_file_is_no_project(photos: Path) -> None:
     with pytest.raises(DataError, match="a project is a folder"):
         Session(photos / "photo1.png")

@@ -20,6 +20,7 @@ from typing import Any
 
 from pointillist.errors import DataError, PointillistError
 from pointillist.files import read_json, write_json
+from pointillist.lock import holding_process
 from pointillist.web.predictions import PREDICTIONS
 from pointillist.web.project import Project
 from pointillist.web.start import RUNS
@@ -55,12 +56,13 @@ class Rounds:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._thread: threading.Thread | None = None
-        self._asked_to_stop = False
+        self._asked_to_stop = self._closing = False
         self._work = ""
         self.rounds: list[dict[str, Any]] = read_json(self._file) if self._file.exists() else []
         for entry in self.rounds:
             if entry["state"] in ("training", "predicting"):
                 entry["state"] = "stopped"
+                self._end_orphan(entry["name"])
 
     @property
     def busy(self) -> bool:
@@ -75,7 +77,27 @@ class Rounds:
 
     def status(self) -> dict[str, Any]:
         """All rounds, and the work in hand: ``train``, ``predict`` or none."""
-        return {"busy": self.busy, "work": self._work if self.busy else "", "rounds": self.rounds}
+        return {
+            "busy": self.busy,
+            "work": self._work if self.busy else "",
+            "rounds": self.rounds,
+            "resumable": not self.busy and self._resumable,
+        }
+
+    @property
+    def _resumable(self) -> bool:
+        """Whether the latest round can be continued: it ended early, and had begun."""
+        if not self.rounds or self.rounds[-1]["state"] not in ("stopped", "failed"):
+            return False
+        return (self._folder(self.rounds[-1]["name"]) / "config.yaml").exists()
+
+    def _end_orphan(self, name: str) -> None:
+        """A server that was killed leaves its training running, which nobody would watch, and
+        which could not be continued: asked to stop, it saves what it has."""
+        process = holding_process(self._folder(name) / "training.lock")
+        if process is not None and sys.platform != "win32":
+            with contextlib.suppress(OSError):
+                os.kill(process, signal.SIGINT)
 
     def start(self, minutes: float | None = None) -> None:
         """Starts a new round on what is labelled.
@@ -118,7 +140,7 @@ class Rounds:
         """
         with self._lock:
             self._refuse_if_busy()
-            if not self.rounds or self.rounds[-1]["state"] not in ("stopped", "failed"):
+            if not self._resumable:
                 raise DataError("there is no stopped training to continue")
             entry = self.rounds[-1]
             folder = self._folder(entry["name"])
@@ -152,6 +174,7 @@ class Rounds:
         """
         if self._thread is None:
             return
+        self._closing = True
         self.stop()
         self._thread.join(patience)
         if self._thread.is_alive() and self._process is not None:
@@ -192,6 +215,7 @@ class Rounds:
         self._thread.start()
 
     def _work_off(self, entry: dict[str, Any], steps: list[list[str]]) -> None:
+        end = "finished"
         try:
             for arguments in steps:
                 self._work = arguments[0]
@@ -200,15 +224,17 @@ class Rounds:
                 code, output = self._run(arguments)
                 if code != 0 or self._asked_to_stop:
                     stopped = self._asked_to_stop or code == STOPPED
-                    entry["state"] = "stopped" if stopped else "failed"
+                    entry["state"] = end = "stopped" if stopped else "failed"
                     if not stopped:
                         entry["reason"] = output or f"the process ended with code {code}"
-                    return
+                    if not self._predicts_anyway(entry, arguments):
+                        return
+                    self._asked_to_stop = False
                 if arguments[0] == "predict":
                     write_json(
                         self._folder(PREDICTED_BY), {"run": str(Path(arguments[1]).resolve())}
                     )
-            entry["state"] = "finished"
+            entry["state"] = end
         except (OSError, PointillistError) as error:
             entry["state"], entry["reason"] = "failed", str(error)
         finally:
@@ -218,6 +244,13 @@ class Rounds:
             entry["ended"] = _now()
             with contextlib.suppress(OSError):
                 self._save()
+
+    def _predicts_anyway(self, entry: dict[str, Any], arguments: list[str]) -> bool:
+        """Whether what a stopped training has learnt is worth a look: it is, where it left a
+        network and nobody is leaving."""
+        network = self._folder(entry["name"]) / "model.safetensors"
+        stopped = arguments[0] == "train" and entry["state"] == "stopped"
+        return stopped and not self._closing and network.exists()
 
     def _run(self, arguments: list[str]) -> tuple[int, str]:
         log = self._project.folder / RUNS / f"{arguments[0]}.log"

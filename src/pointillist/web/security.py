@@ -9,6 +9,7 @@ embedding a picture (Sec-Fetch-Site). Listening to other machines needs a token 
 from __future__ import annotations
 
 import ipaddress
+import json
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -17,7 +18,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -86,6 +87,12 @@ class Guard:
             await send(message)
 
         answer = self._refusal(scope)
+        if isinstance(answer, JSONResponse) and "text/html" in Headers(scope=scope).get(
+            "accept", ""
+        ):
+            # A person is to read this one.
+            reason = json.loads(bytes(answer.body))["detail"]
+            answer = PlainTextResponse(f"pointillist: {reason}", answer.status_code)
         await (answer or self._app)(scope, receive, with_headers)
 
     def _refusal(self, scope: Scope) -> Response | None:

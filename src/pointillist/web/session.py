@@ -58,6 +58,7 @@ class Session:
         self._found: Dataset | None = None
         self._rows: dict[int, list[Any]] = {}
         self._rows_lock = threading.Lock()
+        made = not self.folder.exists()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.lock = FolderLock(
             self.folder / LOCK,
@@ -68,6 +69,10 @@ class Session:
             self._open(images, keypoints)
         except BaseException:
             self.lock.release()
+            if made:  # a mistyped name must not leave a folder behind
+                with contextlib.suppress(OSError):
+                    (self.folder / LOCK).unlink()
+                    self.folder.rmdir()
             raise
 
     def _open(self, images: Path | None, keypoints: Sequence[str] | None) -> None:

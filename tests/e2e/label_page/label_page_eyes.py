@@ -7,10 +7,12 @@ arithmetic is used to check the page.
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import cv2
 import httpx
@@ -52,6 +54,24 @@ def until(true: Callable[[], object], seconds: float = 30) -> None:
     while not true():
         assert time.monotonic() < end, "it took too long"
         time.sleep(0.02)
+
+
+def predict(folder: Path, errors: dict[int, tuple[float, float]]) -> None:
+    """Predictions on the marks, with less confidence from image to image; some are off."""
+    results = []
+    for number in (1, 2, 3):
+        points = [(*mark, 0.9 - 0.2 * number + 0.01 * k) for k, mark in enumerate(MARKS)]
+        dx, dy = errors.get(number, (0, 0))
+        points[0] = (points[0][0] + dx, points[0][1] + dy, points[0][2])
+        results.append(
+            {
+                "image_id": number,
+                "category_id": 1,
+                "keypoints": np.ravel(points).tolist(),
+                "score": 1,
+            }
+        )
+    (folder / "predictions.json").write_text(json.dumps(results), encoding="utf-8")
 
 
 def shown(page: Page, number: int) -> None:

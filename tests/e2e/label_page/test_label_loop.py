@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ from label_page_eyes import (
     NAMES,
     assert_there,
     marks,
+    predict,
     saved,
     scale_of,
     served,
@@ -26,24 +26,6 @@ from playwright.sync_api import Page
 
 from pointillist.web import jobs
 from pointillist.web.session import Session
-
-
-def predict(folder: Path, errors: dict[int, tuple[float, float]]) -> None:
-    """Predictions on the marks, with less confidence from image to image; some are off."""
-    results = []
-    for number in (1, 2, 3):
-        points = [(*mark, 0.9 - 0.2 * number + 0.01 * k) for k, mark in enumerate(MARKS)]
-        dx, dy = errors.get(number, (0, 0))
-        points[0] = (points[0][0] + dx, points[0][1] + dy, points[0][2])
-        results.append(
-            {
-                "image_id": number,
-                "category_id": 1,
-                "keypoints": np.ravel(points).tolist(),
-                "score": 1,
-            }
-        )
-    (folder / "predictions.json").write_text(json.dumps(results), encoding="utf-8")
 
 
 def test_predictions_are_accepted_and_corrected(
@@ -159,6 +141,7 @@ verb, here, out = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[sys.argv.index("
 if verb == "train":
     out.mkdir(parents=True, exist_ok=True)
     resumed = "--resume" in sys.argv
+    (out / "config.yaml").touch()
     with (out / "metrics.csv").open("a") as file:
         if not resumed:
             file.write("step,loss,val/pck@0.1\\n")
@@ -195,6 +178,7 @@ def test_a_training_is_watched_stopped_and_continued(
         assert page.locator("#rounds tr").count() == 1
         # The review list has refreshed itself.
         page.click("nav [data-tab=review]")
+        assert page.locator("[data-filter=predicted] .count").inner_text() == "1"
         page.get_by_role("button", name="To review").click()
         page.wait_for_selector("#grid .cell .name:has-text('photo2.png')")
         page.click("nav [data-tab=results]")

@@ -156,7 +156,8 @@ export class ImageDocument {
     if (this.unsaved || this.conflict) return;
     const same = shown.revision === this.revision;
     if (!same) {
-      this.done.push(structuredClone(this.instances));
+      // To undo across somebody else's change would take that back too, without a question.
+      this.done = [];
       this.undone = [];
       this.take(shown);
       events.emit("change", this);

@@ -147,7 +147,8 @@ export function drawThumbnail(canvas, overlay, skeleton, sides) {
   const left = (width - overlay.width * scale) / 2;
   const top = (height - overlay.height * scale) / 2;
   const to = (x, y) => [x * scale + left, y * scale + top];
-  const labelled = overlay.labels.some((points) => points.some(isPlaced));
+  // "Absent" is a label too: there is no animal, whatever was predicted.
+  const labelled = overlay.labels.some((points) => points.some((point) => point !== null));
   for (const points of labelled ? overlay.labels : overlay.predictions) {
     drawEdges(context, skeleton, sides, points, to, { width: 1.5, dash: labelled ? [] : [4, 3] });
     points.forEach((point, k) => {

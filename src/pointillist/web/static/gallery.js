@@ -39,6 +39,7 @@ export function startGallery(app) {
   store.on("order", () => refresh());
   store.on("reloaded", () => {
     overlays.clear();
+    writeFilters();
     refresh();
   });
   store.on("rows", (ids) => {
@@ -51,7 +52,7 @@ export function startGallery(app) {
 
 /** To be called when the tab comes into sight; an image id scrolls there. */
 export function showGallery(id) {
-  refresh();
+  store.arrange(); // what was finished meanwhile leaves "To review"
   const position = store.order.indexOf(id);
   if (position < 0) return;
   focused = position;
@@ -65,17 +66,21 @@ export function showGallery(id) {
 
 function writeFilters() {
   const rows = [...store.rows.values()];
+  const counted = Object.entries(FILTERS).map(([key, filter]) => [key, filter, rows.filter(filter.test).length]);
+  const offered = counted.filter(([key, { always }, count]) => always || count || store.filter === key);
   find("#filters").replaceChildren(
-    ...Object.entries(FILTERS).map(([key, { name, test }]) =>
+    ...offered.map(([key, { name, title }, count]) =>
       h("button", {
         type: "button",
         class: "filter",
+        title: title ?? "",
+        "data-filter": key,
         "aria-pressed": String(store.filter === key),
         onclick: () => {
           store.show(key, store.sort);
           find("#grid").scrollTo(0, 0);
         },
-      }, name, h("span", { class: "count" }, rows.filter(test).length.toLocaleString("en"))),
+      }, name, h("span", { class: "count" }, count.toLocaleString("en"))),
     ),
   );
 }
@@ -89,8 +94,7 @@ function refresh() {
   find("#grid-empty").hidden = store.order.length > 0;
   find("#shown").textContent = plural(store.order.length, "image");
   for (const button of find("#filters").children) {
-    const name = Object.values(FILTERS)[[...find("#filters").children].indexOf(button)];
-    button.setAttribute("aria-pressed", String(FILTERS[store.filter] === name));
+    button.setAttribute("aria-pressed", String(store.filter === button.dataset.filter));
   }
   find("#sort").value = store.sort;
   focused = Math.min(focused, Math.max(store.order.length - 1, 0));

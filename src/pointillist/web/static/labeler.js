@@ -1,5 +1,6 @@
 // Labelling one image: what is selected, and everything that a key or a click can do to it.
 
+import { extentOf, freeDrafts, nearestDraft, openDrafts } from "./drafts.js";
 import { sidesOf } from "./drawing.js";
 import { events, nextKey, openDocument } from "./document.js";
 import { Emitter } from "./dom.js";
@@ -7,7 +8,6 @@ import { store } from "./store.js";
 
 const DECIMALS = 1000;
 const rounded = (value) => Math.round(value * DECIMALS) / DECIMALS;
-const isPlaced = (point) => Array.isArray(point);
 
 /** Tells "image" (another one is open), "change" (redraw) and "note" (a line for the person). */
 class Labeler extends Emitter {
@@ -56,7 +56,7 @@ class Labeler extends Emitter {
   get target() {
     if (this.current === null) return null;
     const point = this.instance?.points[this.current] ?? null;
-    return isPlaced(point) ? this.#nextOpen(this.current) : this.current;
+    return Array.isArray(point) ? this.#nextOpen(this.current) : this.current;
   }
 
   #nextOpen(after) {
@@ -142,7 +142,14 @@ class Labeler extends Emitter {
       this.emit("change");
       return;
     }
-    if (!this.instance) return;
+    if (!this.instance) {
+      const draft = this.drafts()[0]?.draft;
+      if (draft === undefined) return;
+      this.doc.dismissed.add(draft);
+      this.emit("change");
+      this.emit("note", "Dismissed the prediction. Shift X says that there is nothing in the image.");
+      return;
+    }
     const gone = this.active;
     const { draft } = this.instance;
     if (draft !== null) this.doc.dismissed.add(draft);
@@ -167,7 +174,7 @@ class Labeler extends Emitter {
     }
     this.#alter((instance) => {
       instance.points[k] = [rounded(x), rounded(y), visibility];
-    }, this.#draftNear(k, x, y));
+    }, nearestDraft(this.doc, this.drafts(), k, x, y, this.#adding));
     this.current = this.#nextOpen(k);
     this.emit("change");
   }
@@ -192,14 +199,14 @@ class Labeler extends Emitter {
 
   nudge(dx, dy) {
     const point = this.instance?.points[this.current];
-    if (!isPlaced(point)) return false;
+    if (!Array.isArray(point)) return false;
     this.move(this.active, this.current, point[0] + dx, point[1] + dy);
     return true;
   }
 
   toggleHidden() {
     const point = this.instance?.points[this.current];
-    if (!isPlaced(point)) {
+    if (!Array.isArray(point)) {
       this.emit("note", "Place the point first; Shift-click places a hidden one.");
       return;
     }
@@ -214,12 +221,16 @@ class Labeler extends Emitter {
     const k = this.current;
     this.#alter((instance) => {
       instance.points[k] = "absent";
-    });
+    }, this.pickedDraft ?? this.#draftWith(k));
     this.current = this.#nextOpen(k);
     this.emit("change");
   }
 
   markRestAbsent() {
+    if (!this.instance && !this.#adding) {
+      // There is nothing in the image, so what was predicted is wrong.
+      for (const { draft } of this.drafts()) this.doc.dismissed.add(draft);
+    }
     this.#alter((instance) => {
       instance.points = instance.points.map((point) => point ?? "absent");
     });
@@ -256,7 +267,7 @@ class Labeler extends Emitter {
   }
 
   boxFromPoints() {
-    const box = this.instance && extentOf(this.instance.points);
+    const box = this.instance && extentOf(this.instance.points)?.map(rounded);
     if (!box) {
       this.emit("note", "A box from points needs points.");
       return;
@@ -302,19 +313,12 @@ class Labeler extends Emitter {
 
   /** Predicted points that nobody decided about yet: [{draft, k, x, y, confidence}]. */
   drafts() {
-    if (!this.doc || !this.show.predictions) return [];
-    const found = [];
-    this.doc.predictions.forEach((prediction, draft) => {
-      if (this.doc.dismissed.has(draft)) return;
-      const taken = this.doc.instances.find((instance) => instance.draft === draft);
-      prediction.points.forEach((point, k) => {
-        if (!point || point[2] < this.threshold) return;
-        if (!taken || taken.points[k] === null) {
-          found.push({ draft, k, x: point[0], y: point[1], confidence: point[2] });
-        }
-      });
-    });
-    return found;
+    return this.doc && this.show.predictions ? openDrafts(this.doc, this.threshold) : [];
+  }
+
+  /** The prediction that a decision about a keypoint belongs to where nothing is labelled yet. */
+  #draftWith(k) {
+    return this.instance || this.#adding ? null : (freeDrafts(this.doc, this.drafts(), k)[0]?.draft ?? null);
   }
 
   /** Takes all shown predicted points over; says whether there were any. */
@@ -369,25 +373,6 @@ class Labeler extends Emitter {
     this.emit("change");
     this.emit("note", `Copied from ${source.name}`);
   }
-
-  /** The prediction that a freshly placed point belongs to: that with the same keypoint nearest. */
-  #draftNear(k, x, y) {
-    const near = this.drafts()
-      .filter((point) => point.k === k && !this.doc.instances.some((i) => i.draft === point.draft))
-      .map((point) => ({ draft: point.draft, distance: Math.hypot(point.x - x, point.y - y) }))
-      .sort((a, b) => a.distance - b.distance);
-    return near[0]?.draft ?? null;
-  }
-}
-
-/** The box around the placed points, or null. */
-export function extentOf(points) {
-  const placed = points.filter(isPlaced);
-  if (!placed.length) return null;
-  const xs = placed.map((point) => point[0]);
-  const ys = placed.map((point) => point[1]);
-  const [x, y] = [Math.min(...xs), Math.min(...ys)];
-  return [x, y, Math.max(...xs) - x, Math.max(...ys) - y].map(rounded);
 }
 
 export const labeler = new Labeler();

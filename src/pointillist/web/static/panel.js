@@ -158,7 +158,8 @@ function writePredictions(doc) {
   const count = labeler.drafts().length;
   find("#predictions").hidden = doc.predictions.length === 0;
   find("#accept").disabled = count === 0;
-  find("#accept-text").textContent = count ? `Accept ${plural(count, "prediction")}` : "All decided";
+  const none = !labeler.show.predictions ? "Hidden (O shows them)" : labeler.threshold ? "None above that" : "All decided";
+  find("#accept-text").textContent = count ? `Accept ${plural(count, "prediction")}` : none;
   find("#threshold-value").textContent = percent(labeler.threshold);
   find("#threshold").value = labeler.threshold;
 }

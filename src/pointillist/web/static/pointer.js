@@ -182,6 +182,7 @@ function boxOf([x1, y1], [x2, y2]) {
 
 export function startPointer() {
   const { overlay } = stage;
+  labeler.on("image", abandon); // what was begun on another image is not done on this one
   overlay.addEventListener("pointerdown", press);
   overlay.addEventListener("pointermove", move);
   overlay.addEventListener("pointerup", release);

@@ -18,7 +18,7 @@ export async function showResults(app) {
   const kind = !results.known ? "unknown" : part === results.new ? "good" : "caution";
   find("#results-body").hidden = !part && results.rounds.length === 0;
   find("#results-empty").hidden = Boolean(part) || results.rounds.length > 0;
-  writeScores(part, kind);
+  writeScores(part, kind, results.accepted);
   writeRounds(results.rounds);
   await writeWorst(results.worst, app);
 }
@@ -27,11 +27,14 @@ const MEASURED = {
   good: (on) => `Measured on ${on} that this model was not trained on.`,
   caution: (on) =>
     `Measured on ${on} that the model was trained on: on new images it will be worse. ` +
-    "Correct some predictions to see how it does there.",
+    "Label some others from scratch to see how it does there.",
   unknown: (on) => `Measured on ${on}. The model comes from elsewhere: it may have been trained on some of them.`,
 };
 
-function writeScores(part, kind) {
+const leftOut = (count) =>
+  count ? ` ${plural(count, "image")} with accepted predictions left out: there the label is the prediction.` : "";
+
+function writeScores(part, kind, accepted) {
   const scores = part?.scores;
   const pck = scores?.["pck@0.1"];
   find("#results-score").textContent = pck?.value == null ? "–" : percent(pck.value, 1);
@@ -39,7 +42,8 @@ function writeScores(part, kind) {
   find("#results-meaning").textContent = pck
     ? `of the points lie within a tenth of the object's size of the label${range}`
     : (part?.reason ?? "There are no labels to compare the predictions with.");
-  find("#results-note").textContent = part ? MEASURED[kind](plural(part.images, "image")) : "";
+  find("#results-note").textContent =
+    (part ? MEASURED[kind](plural(part.images, "image")) : "") + leftOut(accepted);
   find("#results-note").dataset.kind = kind;
   const pixels = pixelErrors(scores);
   find("#results-points").replaceChildren(

@@ -2,9 +2,10 @@
 // (a CSS filter) touch the image only.
 
 import { pictureUrl } from "./api.js";
+import { extentOf } from "./drafts.js";
 import { drawBox, drawEdges, drawPoint, drawText } from "./drawing.js";
 import { find } from "./dom.js";
-import { extentOf, labeler } from "./labeler.js";
+import { labeler } from "./labeler.js";
 import { store } from "./store.js";
 import { Viewport } from "./viewport.js";
 

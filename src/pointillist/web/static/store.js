@@ -5,13 +5,31 @@ import { Emitter } from "./dom.js";
 
 const POLL = 2000;
 
-/** Which images are shown. */
+const UNSURE = 0.5;
+const FAR_OFF = 0.1;
+
+/** Which images are shown; some filters are offered only where there are such images. */
 export const FILTERS = {
-  all: { name: "All", test: () => true },
-  todo: { name: "To do", test: (row) => row.status !== "done" },
-  some: { name: "In part", test: (row) => row.status === "some" },
-  done: { name: "Finished", test: (row) => row.status === "done" },
-  predicted: { name: "To review", test: (row) => row.confidence !== null && row.status !== "done" },
+  all: { name: "All", always: true, test: () => true },
+  todo: { name: "To do", always: true, test: (row) => row.status !== "done" },
+  some: { name: "In part", always: true, test: (row) => row.status === "some" },
+  done: { name: "Finished", always: true, test: (row) => row.status === "done" },
+  predicted: {
+    name: "To review",
+    always: true,
+    test: (row) => row.confidence !== null && row.status !== "done",
+  },
+  suggested: { name: "Suggested", title: "chosen by pointillist suggest", test: (row) => row.rank !== null },
+  unsure: {
+    name: "Unsure",
+    title: "predicted with a confidence below 50 %",
+    test: (row) => row.confidence !== null && row.confidence < UNSURE,
+  },
+  wrong: {
+    name: "Far off",
+    title: "predicted more than 10 % of the size away from the label",
+    test: (row) => row.error !== null && row.error > FAR_OFF,
+  },
 };
 
 const last = (value, fallback) => (value === null ? fallback : value);
@@ -29,10 +47,11 @@ class Store extends Emitter {
   rows = new Map();
   ids = [];
   order = [];
+  #before = []; // the order before the last arrangement
   filter = "all";
   sort = "file";
   search = "";
-  job = { busy: false, work: "", rounds: [] };
+  job = { busy: false, work: "", rounds: [], resumable: false };
   problems = [];
   #sequence = 0;
   #predictions = 0;
@@ -72,7 +91,8 @@ class Store extends Emitter {
         return p === q ? 0 : p - q;
       });
     }
-    this.order = shown.map((row) => row.id);
+    const order = shown.map((row) => row.id);
+    if (String(order) !== String(this.order)) [this.#before, this.order] = [this.order, order];
     this.emit("order");
   }
 
@@ -94,10 +114,15 @@ class Store extends Emitter {
     return counts;
   }
 
-  /** The image some steps away in the order; if this one is not in it, in the file order. */
+  /** The next image (step 1) or the one before (-1) in the order. From one that has just left the
+   * order it goes on where that was; from one that was never there, in the file order. */
   neighbour(id, step) {
-    const list = this.order.includes(id) ? this.order : this.ids;
-    return list[list.indexOf(id) + step] ?? null;
+    const there = new Set(this.order);
+    if (there.has(id)) return this.order[this.order.indexOf(id) + step] ?? null;
+    const from = this.#before.indexOf(id);
+    if (from < 0) return this.ids[this.ids.indexOf(id) + step] ?? null;
+    const ahead = step > 0 ? this.#before.slice(from + 1) : this.#before.slice(0, from).reverse();
+    return ahead.find((other) => there.has(other)) ?? null;
   }
 
   /** The next image that is not finished, in the order shown, from the start again at its end. */

@@ -50,15 +50,15 @@ async function act(run) {
 }
 
 function write() {
-  const { busy, work, rounds } = store.job;
+  const { busy, work, rounds, resumable } = store.job;
   const latest = rounds.at(-1);
   const counts = store.counts();
   const labelled = counts.some + counts.done;
   find("#train-labelled").textContent = labelled.toLocaleString("en");
+  find("#train-unit").textContent = labelled === 1 ? "labelled image" : "labelled images";
   find("#train-detail").textContent =
     `${plural(counts.done, "image")} finished, ${counts.some} in part. Whatever is labelled is used; ` +
     `the other ${counts.none.toLocaleString("en")} help as unlabelled images.`;
-  const resumable = !busy && ["stopped", "failed"].includes(latest?.state);
   find("#train-start").disabled = busy || labelled === 0;
   find("#train-stop").hidden = !busy;
   find("#train-resume").hidden = !resumable;
