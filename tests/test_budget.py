@@ -16,6 +16,7 @@ from pointillist import budget as module
 from pointillist.budget import budget, subset_sizes, wrong_points
 from pointillist.cli import app
 from pointillist.errors import DataError
+from pointillist.files import write_json
 from pointillist.inference import evaluate
 from pointillist.run import Run
 from pointillist.training import train
@@ -30,6 +31,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     config = tiny_config("training.max_steps=4", "training.validate_every=4")
     val = data.subset(data[16:])
     return train(data.subset(data[:16]), folder / "run", val=val, config=config, quiet=True)
+
+
+def never(data: object, folder: Path, *, resume: bool, **_: object) -> Run:
+    """In place of ``train`` where what is kept is enough."""
+    assert data is None
+    assert resume
+    return Run.open(folder)
 
 
 def test_subsets_are_a_quarter_a_half_and_all() -> None:
@@ -72,12 +80,55 @@ def test_nested_subsets_are_trained_once(run: Run, monkeypatch: pytest.MonkeyPat
     assert paths[4, 0] < paths[8, 0]
     assert paths[4, 0] != paths[4, 1]
 
-    def never(*_: object, resume: bool, **__: object) -> None:
-        assert resume
-
     monkeypatch.setattr(module, "train", never)
     again = budget(run, steps=2, seeds=2, device="cpu")
     assert np.array_equal(again.wrong, curve.wrong)
+
+
+def steps_of_all(run: Run, seeds: int = 1) -> set[int]:
+    """How many steps the kept trainings have."""
+    folders = [run.path / "budget" / f"{n}-of-16-seed{s}" for n in (4, 8, 16) for s in range(seeds)]
+    return {Run.open(folder).metrics["steps"] for folder in folders}
+
+
+def test_all_trainings_have_the_steps_that_the_time_allows(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Beside the run, from where its images are found too.
+    folder = run.path.with_name("cut")
+    shutil.copytree(run.path, folder, ignore=shutil.ignore_patterns("budget"))
+    own = Run.open(folder)
+    said: list[str] = []
+    curve = budget(own, steps=100_000, max_minutes=0.05, seeds=1, device="cpu", say=said.append)
+    assert 0 < curve.steps < curve.asked == 100_000
+    assert steps_of_all(own) == {curve.steps}
+    assert said[1] == (
+        f"the time limit leaves no room for 100,000 steps: all trainings have {curve.steps:,}"
+    )
+    # The same question gets the same answer from what is kept; one of more steps does not.
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "train", never)
+        again = budget(own, steps=100_000, max_minutes=0.05, seeds=1, device="cpu")
+    assert np.array_equal(again.wrong, curve.wrong)
+    assert again.steps == curve.steps
+    longer = budget(own, steps=curve.steps + 2, max_minutes=30, seeds=1, device="cpu")
+    assert longer.steps == longer.asked == curve.steps + 2
+    assert steps_of_all(own) == {curve.steps + 2}
+    # These have all the steps, so that a limit has nothing to say.
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "train", never)
+        budget(own, steps=curve.steps + 2, max_minutes=0.0001, seeds=1, device="cpu")
+
+
+def test_kept_trainings_that_a_limit_had_cut_are_trained_again(run: Run) -> None:
+    budget(run, steps=2, seeds=1, device="cpu")
+    for size in (4, 8, 16):
+        short = Run.open(run.path / "budget" / f"{size}-of-16-seed0")
+        training = short.config.training.model_copy(update={"max_minutes": 0.5})
+        short.config.model_copy(update={"training": training}).save(short.path / "config.yaml")
+        write_json(short.path / "result.json", {**short.metrics, "steps": 1})
+    budget(run, steps=2, max_minutes=60, seeds=1, device="cpu")
+    assert steps_of_all(run) == {2}
 
 
 def test_without_validation_images_there_is_nothing_to_measure_by(run: Run, tmp_path: Path) -> None:
@@ -100,7 +151,7 @@ def test_the_command(run: Run) -> None:
     words = ["budget", str(run.path), "--steps", "2", "--seeds", "1", "--device", "cpu", "--quiet"]
     done = CliRunner().invoke(app, [*words, "--more", "5"])
     assert done.exit_code == 0, done.output
-    assert "PCK@0.1 on 5 validation images" in done.output
+    assert done.stdout.startswith("PCK@0.1 on 5 validation images; short trainings of 2 steps\n")
     assert "with 5 more labelled images expect" in done.output
     done = CliRunner().invoke(app, [*words, "--json"])
     assert done.exit_code == 0, done.output

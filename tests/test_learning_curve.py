@@ -26,6 +26,8 @@ def curve(
         counted=np.full(images, 10.0),
         labeled=labeled,
         own=np.full(images, 10.0 * own),
+        steps=1500,
+        asked=1500,
     )
 
 
@@ -104,15 +106,43 @@ def test_as_json_says_it_all() -> None:
     assert [entry["more"] for entry in value["expected"]] == [20, 40]
     assert [entry["labeled"] for entry in value["trainings"]] == [10, 20, 40] * 2
     assert value["trainings"][0]["value"] == pytest.approx(0.7)
+    assert (value["steps"], value["steps_asked"]) == (1500, 1500)
     assert value["law"]["floor"] == pytest.approx(0.1, abs=1e-6)
     assert [entry["more"] for entry in curve([FALLING]).as_json([7])["expected"]] == [7]
 
 
 def test_in_words() -> None:
     lines = describe(curve([FALLING]).as_json([40, 100]))
-    assert lines[0] == "PCK@0.1 on 400 validation images"
+    assert lines[0] == "PCK@0.1 on 400 validation images; short trainings of 1,500 steps"
     assert lines[1] == "      10 labelled images, short trainings: 70.0"
     assert lines[4] == "      40 labelled images, the run: 70.0"
     assert lines[5] == "error of the short trainings: 0.100 + 2.000 n^-1.00"
     assert lines[6] == "with 40 more labelled images expect 75 ± 0 PCK@0.1 (75 to 75)"
     assert lines[7].endswith("a guess: more than 2 times what there is")
+
+
+def test_trainings_that_the_time_cut_short_are_named() -> None:
+    cut = replace(curve([FALLING]), steps=85)
+    assert describe(cut.as_json())[0].endswith(
+        "short trainings of 85 steps: the time limit leaves no room for 1,500"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "text"),
+    [
+        (0.69, 0.67, 0.71, "69 ± 2 PCK@0.1 (67 to 71)"),
+        (0.691, 0.6726, 0.7104, "69 ± 2 PCK@0.1 (67 to 71)"),
+        # What is off the middle has no plus and minus, and neither has what ends at 0 or 100.
+        (0.05, 0.0, 0.22, "5 PCK@0.1 (0 to 22)"),
+        (0.69, 0.64, 0.71, "69 PCK@0.1 (64 to 71)"),
+        (0.05, 0.0, 0.10, "5 PCK@0.1 (0 to 10)"),
+        (0.95, 0.90, 1.0, "95 PCK@0.1 (90 to 100)"),
+    ],
+)
+def test_an_interval_is_written_in_one_way(
+    value: float, low: float, high: float, text: str
+) -> None:
+    answer = curve([FALLING]).as_json([40])
+    answer["expected"][0].update(value=value, low=low, high=high)
+    assert describe(answer)[6] == f"with 40 more labelled images expect {text}"

@@ -25,6 +25,9 @@ SHARES = (0.25, 0.5, 1.0)
 FEWEST = 4
 #: Optimiser steps of each training, where the run had more.
 STEPS = 1500
+#: Of the time that each training has, this share is for its steps; the rest is for reading images
+#: and for scoring.
+TRAINING_SHARE = 0.8
 
 
 def budget(
@@ -41,6 +44,7 @@ def budget(
 
     The trainings lie in the run's folder, ``budget/``; one that has finished is used again. All
     have the run's config but for their length: the same for all, or they could not be compared.
+    Where the first one's share of the time ends before its steps, all have as many as it reached.
 
     Args:
         run: a finished training that has validation images.
@@ -71,14 +75,22 @@ def budget(
         )
     if run.config.localize:  # it is the points whose learning is measured, in the labels' boxes
         data = replace(data, labeled=with_boxes(data.labeled), val=with_boxes(data.val))
-    steps = steps or min(run.config.training.max_steps, STEPS)
+    asked = steps = steps or min(run.config.training.max_steps, STEPS)
     cells = [(size, seed) for seed in range(seeds) for size in sizes]
+    names = [f"{size}-of-{len(data.labeled)}-seed{seed}" for size, seed in cells]
+    folders = [run.path / "budget" / name for name in names]
+    # Where all are kept, the time has no say; else the first one finds out what there is time for.
+    complete = all(_fits(folder, steps, None) for folder in folders)
+    minutes = None if complete else TRAINING_SHARE * max_minutes / len(cells)
     own, counted = wrong_points(run.path, data.val, device)
     wrong = []
-    for number, (size, seed) in enumerate(cells, start=1):
+    for number, ((size, seed), folder) in enumerate(zip(cells, folders, strict=True), start=1):
         say(f"[{number}/{len(cells)}] {size} labelled images, seed {seed}")
-        folder = run.path / "budget" / f"{size}-of-{len(data.labeled)}-seed{seed}"
-        _train(run, data, size, seed, folder, steps, max_minutes / len(cells), quiet=quiet)
+        reached = _train(run, data, size, seed, folder, steps, minutes, quiet=quiet)
+        if reached < steps:
+            steps = reached
+            say(f"the time limit leaves no room for {asked:,} steps: all trainings have {steps:,}")
+        minutes = None
         wrong.append(wrong_points(folder, data.val, device)[0])
     return LearningCurve(
         sizes=np.array([size for size, _ in cells]),
@@ -87,6 +99,8 @@ def budget(
         counted=counted,
         labeled=len(data.labeled),
         own=own,
+        steps=steps,
+        asked=asked,
     )
 
 
@@ -122,22 +136,24 @@ def _train(
     seed: int,
     folder: Path,
     steps: int,
-    minutes: float,
+    minutes: float | None,
     *,
     quiet: bool,
-) -> None:
-    """One short training, unless it is there already; one that was killed is continued."""
+) -> int:
+    """One short training, unless it is there already; one that was killed is continued.
+
+    Returns:
+        the steps that it has: fewer than asked for if ``minutes`` have ended it.
+    """
     training = run.config.training.model_copy(
         update={"max_steps": steps, "max_minutes": minutes, "seed": seed, "validate_every": steps}
     )
     config = run.config.model_copy(update={"training": training, "localize": False})
-    started = (folder / "problems.txt").exists()
-    if started and Run.open(folder).config.training.max_steps != steps:
-        started = False
+    started = _fits(folder, steps, minutes)
     if not started:
         shutil.rmtree(folder, ignore_errors=True)
     chosen = np.random.default_rng([seed, 6]).permutation(len(data.labeled))[:size]
-    train(
+    short = train(
         None if started else data.labeled.subset(data.labeled[int(i)] for i in sorted(chosen)),
         folder,
         unlabeled=[] if started else [data.unlabeled],
@@ -146,3 +162,17 @@ def _train(
         resume=started,
         quiet=quiet,
     )
+    return int(short.metrics["steps"])
+
+
+def _fits(folder: Path, steps: int, minutes: float | None) -> bool:
+    """Whether a training that is there, finished or not, has the length that is asked for now."""
+    if not (folder / "problems.txt").exists():
+        return False
+    run = Run.open(folder)
+    training, ended = run.config.training, run.metrics
+    if (training.max_steps, training.max_minutes) == (steps, minutes):
+        return True
+    if ended.get("status") != "finished" or ended["steps"] != steps:
+        return False
+    return minutes is None or ended["minutes"] <= minutes

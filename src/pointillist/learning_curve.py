@@ -69,6 +69,8 @@ class LearningCurve:
             that count.
         labeled: labelled images of the run itself.
         own: (I,) wrong points of the run itself.
+        steps: of each training.
+        asked: steps that they were to have; more than ``steps`` where the time was too short.
     """
 
     sizes: np.ndarray
@@ -77,6 +79,8 @@ class LearningCurve:
     counted: np.ndarray
     labeled: int
     own: np.ndarray
+    steps: int
+    asked: int
 
     @property
     def errors(self) -> np.ndarray:
@@ -102,6 +106,8 @@ class LearningCurve:
             "validation_images": len(self.counted),
             "labeled": self.labeled,
             "value": self.value,
+            "steps": self.steps,
+            "steps_asked": self.asked,
             "trainings": [
                 {"labeled": int(n), "seed": int(seed), "value": float(1 - error)}
                 for n, seed, error in zip(self.sizes, self.seeds, self.errors, strict=True)
@@ -209,7 +215,13 @@ def fit(sizes: np.ndarray, errors: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
 
 def describe(curve: dict[str, Any]) -> list[str]:
     """A learning curve, as :meth:`LearningCurve.as_json` gives it, in lines for people."""
-    lines = [f"{METRIC.upper()} on {curve['validation_images']} validation images"]
+    head = (
+        f"{METRIC.upper()} on {curve['validation_images']} validation images; "
+        f"short trainings of {curve['steps']:,} steps"
+    )
+    if curve["steps"] < curve["steps_asked"]:
+        head += f": the time limit leaves no room for {curve['steps_asked']:,}"
+    lines = [head]
     by_size: dict[int, list[float]] = {}
     for training in curve["trainings"]:
         by_size.setdefault(training["labeled"], []).append(100 * training["value"])
@@ -223,11 +235,7 @@ def describe(curve: dict[str, Any]) -> list[str]:
         f"n^-{law['exponent']:.2f}"
     )
     for expected in curve["expected"]:
-        low, high = 100 * expected["low"], 100 * expected["high"]
-        line = (
-            f"with {expected['more']} more labelled images expect {100 * expected['value']:.0f} "
-            f"± {(high - low) / 2:.0f} {METRIC.upper()} ({low:.0f} to {high:.0f})"
-        )
+        line = f"with {expected['more']} more labelled images expect {_figures(expected)}"
         if expected["guess"]:
             line += f"; a guess: more than {REACH:g} times what there is"
         lines.append(line)
@@ -236,3 +244,11 @@ def describe(curve: dict[str, Any]) -> list[str]:
         "the interval is 95 %."
     )
     return lines
+
+
+def _figures(expected: dict[str, Any]) -> str:
+    """An expectation in percent; with a ± only where that says the same as the interval."""
+    value, low, high = (round(100 * expected[name]) for name in ("value", "low", "high"))
+    clipped = expected["low"] <= 0 or expected["high"] >= 1
+    around = f" ± {high - value}" if high - value == value - low and not clipped else ""
+    return f"{value}{around} {METRIC.upper()} ({low} to {high})"

@@ -55,6 +55,7 @@ def test_every_strategy_picks_unlabelled_images(
         assert 0 <= pick.uncertainty <= 1
         assert 0 <= pick.novelty <= 1
         assert pick.why
+        assert pick.why.startswith("by chance") == (strategy == "random")
 
 
 def test_the_same_again(run: Path, creatures: Dataset) -> None:

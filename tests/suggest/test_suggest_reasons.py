@@ -40,6 +40,12 @@ def test_without_pairs_nothing_was_mirrored() -> None:
     )
 
 
+def test_a_choice_by_chance_says_so_first() -> None:
+    text = why(one(0.0, 0.25), 0, HANDS, novelty=0.1, stands_for=1, by_chance=True)
+    assert text == "by chance; right_hand least sure (0.25); stands for 1 other like it"
+    assert why(one(0.0, 0.99), 0, HANDS, novelty=0.2, stands_for=0, by_chance=True) == "by chance"
+
+
 def test_there_is_always_a_reason() -> None:
     text = why(one(0.0, 0.99), 0, HANDS, novelty=0.2, stands_for=0)
     assert text == "the network is sure of it, and it is much like what is labelled"

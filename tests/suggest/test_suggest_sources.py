@@ -15,6 +15,7 @@ from pointillist.run import Run
 from pointillist.suggest.repeats import NEIGHBOURS
 from pointillist.suggest.sources import Sources, find_sources, keys_of
 from pointillist.training_data import TrainingData
+from video_files import make_video
 
 
 def names(images: Dataset) -> list[str]:
@@ -38,6 +39,28 @@ def test_what_the_run_was_trained_on_is_no_candidate(tmp_path: Path) -> None:
     assert found.left_out == {"are labelled": 4}
     assert not found.problems
     assert all(found.labeled.file(image).is_file() for image in found.labeled)
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+@pytest.mark.parametrize(
+    "images", ["images", "images/annotations.json", "images/004.png", "images/clip.mp4"]
+)
+def test_relative_paths_lead_to_what_is_labelled(
+    images: str, absolute: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = dots_dataset(tmp_path / "images", 6)
+    given = [*everything[:3], *(image.without_labels() for image in everything[3:])]
+    save_dataset(everything.subset(given), tmp_path / "images" / "annotations.json")
+    make_video(tmp_path / "images" / "clip.mp4", 4)
+    monkeypatch.chdir(tmp_path)
+    folder = (tmp_path if absolute else Path()) / "images" / "run"
+    data = everything.subset(everything[:2])
+    TrainingData(data, data.subset([]), data.subset([])).save(folder / "split")
+    found = find(Path(images), folder)
+    assert names(found.labeled)[:2] == ["000.png", "001.png"]
+    for part in (found.labeled, found.unlabeled):
+        assert all(part.file(image).is_file() for image in part)
+    assert not found.problems
 
 
 def test_what_was_labelled_since_is_no_candidate_either(tmp_path: Path) -> None:

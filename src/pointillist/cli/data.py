@@ -34,7 +34,9 @@ def info(
         print_json(report.to_json())
     else:
         for title, rows in report.tables():
-            print_table(title, rows)
+            # A keypoint's partner in a mirror image is a name; the rest are figures.
+            prose = [i for i, column in enumerate(rows[0]) if column == "partner"]
+            print_table(title, rows, prose)
 
 
 def convert(

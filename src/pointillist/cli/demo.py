@@ -22,7 +22,7 @@ def demo(
 
     outcomes = run_demo(out, steps=steps, seed=seed, quiet=quiet, say=typer.echo)
     table = comparison_table({o.method: o.metrics for o in outcomes}, ["pck@0.1", "pck@0.2", "nme"])
-    print_table(table.title, [table.columns, *table.rows])
+    print_table(table.title, [table.columns, *table.rows], table.prose)
     typer.echo(f"both side by side: {out / COMPARISON}")
     for outcome in outcomes:
         typer.echo(f"pictures and plots: {out / 'report' / outcome.method / 'index.html'}")

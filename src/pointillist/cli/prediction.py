@@ -79,7 +79,7 @@ def evaluate(
         print_json(scores)
         return
     for table in (metric_table(scores), keypoint_table(scores)):
-        print_table(table.title, [table.columns, *table.rows])
+        print_table(table.title, [table.columns, *table.rows], table.prose)
     if plots is not None:
         typer.echo(f"wrote {plots / 'index.html'}")
 

@@ -14,16 +14,23 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False))
 
 
-def print_table(title: str, rows: Sequence[Sequence[str]]) -> None:
-    """A table whose first row is its head."""
+def print_table(title: str, rows: Sequence[Sequence[str]], prose: Sequence[int] = ()) -> None:
+    """A table whose first row is its head.
+
+    Args:
+        title: above it.
+        rows: of cells; the first column holds names, the others figures.
+        prose: positions of columns that hold words, not figures.
+    """
     from rich.console import Console
     from rich.table import Table
 
     if not rows:
         return
     table = Table(title=title, title_justify="left", title_style="bold")
+    left = {0, *prose}
     for i, name in enumerate(rows[0]):
-        table.add_column(name, justify="left" if i == 0 else "right", overflow="fold")
+        table.add_column(name, justify="left" if i in left else "right", overflow="fold")
     for row in rows[1:]:
         table.add_row(*row)
     Console().print(table)

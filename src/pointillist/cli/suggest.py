@@ -56,7 +56,7 @@ def suggest(
         frame = "" if pick["frame"] is None else f", frame {pick['frame']}"
         rows.append([str(pick["rank"]), pick["image"] + frame, pick["why"]])
     title = f"{len(found.picks)} of {found.candidates} unlabelled images to label next ({strategy})"
-    print_table(title, rows)
+    print_table(title, rows, prose=(1, 2))
     for reason, number in found.left_out.items():
         typer.echo(f"left out: {number} images that {reason}")
     if len(found.picks) < min(count, found.candidates):
@@ -80,7 +80,7 @@ def budget(
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each size.")] = 2,
     json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     device: Device = "auto",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Results only.")] = False,
 ) -> None:
     """What more labels would bring: a learning curve from short trainings on fewer."""
     from pointillist.budget import budget as measure
@@ -93,7 +93,7 @@ def budget(
         seeds=seeds,
         device=device,
         quiet=quiet or json,
-        say=(lambda line: None) if json else typer.echo,
+        say=(lambda line: None) if quiet or json else typer.echo,
     )
     value = curve.as_json(more or None)
     if json:

@@ -22,7 +22,7 @@ from pointillist.suggest.observation import Observations, Observer
 from pointillist.suggest.reasons import why
 from pointillist.suggest.repeats import Repeats
 from pointillist.suggest.sources import find_sources, keys_of
-from pointillist.suggest.strategies import Candidates, get_strategy
+from pointillist.suggest.strategies import STRATEGIES, Candidates, get_strategy
 
 #: So many varied frames of each video are candidates.
 FRAMES = 300
@@ -165,7 +165,9 @@ def suggest(
     )
     picks = choose(candidates, count, seed)
     return Suggestions(
-        picks=_explained(picks, candidates, seen, pool, run.skeleton),
+        picks=_explained(
+            picks, candidates, seen, pool, run.skeleton, by_chance=choose is STRATEGIES["random"]
+        ),
         root=pool.root,
         strategy=strategy,
         candidates=len(pool),
@@ -222,6 +224,8 @@ def _explained(
     seen: Observations,
     pool: Dataset,
     skeleton: Skeleton,
+    *,
+    by_chance: bool,
 ) -> list[Pick]:
     gap, _ = nearest(candidates.features, candidates.labeled)
     novelty = share_below(gap)
@@ -236,7 +240,14 @@ def _explained(
             student_gap=float(seen.student_gap[i].mean()),
             confidence=float(seen.sureness[i].mean()),
             novelty=float(novelty[i]),
-            why=why(seen, i, skeleton, float(novelty[i]), int(stands_for[rank])),
+            why=why(
+                seen,
+                i,
+                skeleton,
+                float(novelty[i]),
+                int(stands_for[rank]),
+                by_chance=by_chance,
+            ),
         )
         for rank, i in enumerate(picks)
     ]

@@ -15,7 +15,15 @@ AGREED = 0.02
 UNSURE = 0.8
 
 
-def why(seen: Observations, row: int, skeleton: Skeleton, novelty: float, stands_for: int) -> str:
+def why(
+    seen: Observations,
+    row: int,
+    skeleton: Skeleton,
+    novelty: float,
+    stands_for: int,
+    *,
+    by_chance: bool = False,
+) -> str:
     """Why the network is unsure of an image and what it would add, most telling first.
 
     Args:
@@ -24,8 +32,10 @@ def why(seen: Observations, row: int, skeleton: Skeleton, novelty: float, stands
         skeleton: names the points.
         novelty: share of the candidates that are nearer to something labelled.
         stands_for: how many others have nothing labelled or picked nearer to them.
+        by_chance: none of this is why it was picked; it is said after that.
     """
-    lines = _unsure(seen, row, skeleton)
+    lines = ["by chance"] if by_chance else []
+    lines += _unsure(seen, row, skeleton)
     if novelty >= UNLIKE:
         lines.append(
             "unlike anything labelled: farther from its nearest labelled image than "

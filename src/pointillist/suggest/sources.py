@@ -62,9 +62,9 @@ def find_sources(
     problems += notes
     labeled: dict[Key, Image] = {}
     for part in (*trained, given):
-        part = part.subset(part.labeled)
-        bare = [_bare(image, part, run) for image in with_boxes(part)]
-        labeled.update(zip(keys_of(part), bare, strict=True))
+        part = with_boxes(part.subset(part.labeled))
+        for key, image in zip(keys_of(part), part, strict=True):
+            labeled[key] = _bare(image, key[0], run)
     near = _near_labeled(labeled)
     left_out: dict[str, int] = defaultdict(int)
     pool: dict[Key, Image] = {}
@@ -124,9 +124,11 @@ def _frames_of(videos: Sequence[Path], frames: int, seed: int) -> Dataset:
     return video_dataset(videos, frames, seed=seed)
 
 
-def _bare(image: Image, part: Dataset, run: Run) -> Image:
-    """A labelled image without labels, with the boxes that a candidate would have."""
-    path = str(part.file(image))
+def _bare(image: Image, path: str, run: Run) -> Image:
+    """A labelled image without labels, with the boxes that a candidate would have.
+
+    Its path is absolute: labelled images come from several roots.
+    """
     if not run.config.localize:
         return replace(image.without_labels(), path=path)
     # Candidates get boxes around what is found; here they are around the labels.

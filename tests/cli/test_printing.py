@@ -1,0 +1,27 @@
+"""Tables on the terminal."""
+
+from __future__ import annotations
+
+import pytest
+
+from pointillist.cli.printing import print_table
+
+ROWS = [["name", "figure", "remark"], ["first", "1.5", "one"], ["b", "22.25", "and another"]]
+
+
+def cells(shown: str, row: str) -> list[str]:
+    """The cells of the row that begins with a name, with their padding but for one space."""
+    (line,) = (line for line in shown.splitlines() if line.startswith(f"│ {row}"))
+    return [cell[1:-1] for cell in line.strip("│").split("│")]
+
+
+def test_figures_end_and_words_begin_at_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table("A table", ROWS, prose=(2,))
+    shown = capsys.readouterr().out
+    assert cells(shown, "first") == ["first", "   1.5", "one        "]
+    assert cells(shown, "b") == ["b    ", " 22.25", "and another"]
+
+
+def test_without_words_all_but_the_first_are_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table("A table", ROWS)
+    assert cells(capsys.readouterr().out, "first") == ["first", "   1.5", "        one"]
