@@ -119,6 +119,15 @@ def test_pairs_by_hand(tmp_path: Path) -> None:
     assert parts.val.skeleton == parts.skeleton
 
 
+def test_boxes_in_a_part_of_the_data_are_noticed(tmp_path: Path) -> None:
+    data = dots_dataset(tmp_path, 4)
+    for drawn, noticed in ((0, False), (1, True), (4, False)):
+        for number, image in enumerate(data):
+            image.instances[0].box = (0.0, 0.0, 20.0, 20.0) if number < drawn else None
+        notes = gather(data).notes
+        assert any("labelled objects have a box" in line for line in notes) == noticed
+
+
 def test_a_share_is_held_out_by_the_seed() -> None:
     kept, held = hold_out(numbered(40), seed=0)
     assert (len(kept), len(held)) == (34, 6)

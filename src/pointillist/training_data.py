@@ -153,6 +153,7 @@ def gather(
         labeled, held_out = hold_out(labeled, seed)
     if labeled.skeleton is not None:
         notes.append(_pairs(labeled.skeleton))
+    notes += _boxes_in_part(labeled)
     return TrainingData(labeled, pool, held_out, problems, list(dict.fromkeys(notes)))
 
 
@@ -166,6 +167,18 @@ def _pairs(skeleton: Skeleton) -> str:
             "name them with --flip-pair LEFT,RIGHT"
         )
     return f"a mirror image exchanges: {pairs}; name others with --flip-pair LEFT,RIGHT"
+
+
+def _boxes_in_part(labeled: Dataset) -> list[str]:
+    """A line where some objects have a box and others none: in a crop everything is larger."""
+    objects = [i for image in labeled for i in image.instances if i.labeled and not i.crowd]
+    drawn = sum(i.box is not None and not i.box_from_points for i in objects)
+    if drawn in (0, len(objects)):
+        return []
+    return [
+        f"{drawn} of {len(objects)} labelled objects have a box; of the others the whole image "
+        "is looked at, where they are smaller: give boxes to all, or to none"
+    ]
 
 
 def _check_validation(held_out: Dataset, labeled: Dataset) -> None:
