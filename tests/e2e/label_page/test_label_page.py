@@ -197,6 +197,23 @@ def test_a_videos_frame_is_labelled_in_place(
     assert not frames[302].labeled
 
 
+def test_an_image_that_cannot_be_read_says_so(
+    photos: Path, tmp_path: Path, open_page: Callable[..., Page]
+) -> None:
+    session = Session(tmp_path / "project", photos, NAMES)
+    (photos / "photo2.png").write_bytes(b"no picture")
+    with served(session) as address:
+        page = open_page(f"{address}/#review")
+        page.wait_for_selector(".cell.broken .name:has-text('photo2.png')")
+        assert page.locator(".cell.broken").count() == 1
+        page.locator(".cell.broken").click()
+        shown(page, 2)
+        assert "photo2.png" in page.locator("#stage-message").inner_text()
+        page.keyboard.press("x")
+        assert "nothing to label" in page.locator("#note").inner_text()
+        assert stored(address, 2) == []
+
+
 def test_the_help_sheet_lists_the_keys(address: str, open_page: Callable[..., Page]) -> None:
     page = open_page(address)
     shown(page, 1)

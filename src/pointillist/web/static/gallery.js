@@ -145,9 +145,13 @@ function makeCell(position) {
       tabindex: position === focused ? "0" : "-1",
       "aria-label": `${row.name}, ${row.status}`,
     },
-    h("span", { class: "frame" }, h("img", { alt: "", draggable: "false" }), h("canvas")),
+    h("span", { class: "frame" }, h("img", { alt: "", draggable: "false", onerror: markBroken }), h("canvas")),
     h("span", { class: "caption" }, h("span", { class: "dot" }), h("span", { class: "name" }, row.name.split("/").pop()), ...marks),
   );
+}
+
+function markBroken(event) {
+  event.target.closest(".cell")?.classList.add("broken");
 }
 
 // While scrolling fast nothing is asked for.

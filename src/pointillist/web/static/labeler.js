@@ -87,6 +87,10 @@ class Labeler extends Emitter {
 
   /** Alters the active instance, a new one if there is none. */
   #alter(alter, draft = this.pickedDraft) {
+    if (this.doc.problem) {
+      this.emit("note", "This image cannot be read, so there is nothing to label.");
+      return;
+    }
     this.#adding = false;
     this.doc.change((instances) => {
       let instance = instances.find((one) => one.key === this.active);
