@@ -28,8 +28,9 @@ LABELED = "5%"
 #: What is compared, with the same steps, and the options that differ from the default.
 METHODS: dict[str, dict[str, Any]] = {"supervised": {}, "auto": {}}
 
-#: The picture of all methods side by side, how many creatures are in it, and how many in a row.
-COMPARISON, CREATURES, ACROSS = "side-by-side.jpg", 6, 2
+#: The picture of all methods side by side, how many creatures are in it and how many in a row,
+#: and the pixels of each.
+COMPARISON, CREATURES, ACROSS, CELL = "side-by-side.jpg", 6, 2, 192
 
 _CONFIG: dict[str, Any] = {
     "input": {"width": 80, "height": 80, "sigma": 1.0},
@@ -112,7 +113,7 @@ def run_demo(
         outcomes.append(Outcome(method, scores, run.metrics["minutes"], run_folder))
     pictures = side_by_side(truth, predictions, read=read_pixels, count=CREATURES)
     titles = [*METHODS] * ACROSS
-    sheet = photograph(contact_sheet(pictures, len(titles), titles=titles), "")
+    sheet = photograph(contact_sheet(pictures, len(titles), titles=titles, cell=CELL), "")
     with whole_file(folder / COMPARISON) as file:
         file.write_bytes(sheet.data)
     write_json(
