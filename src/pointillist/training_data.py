@@ -16,6 +16,7 @@ from pointillist.inspection import readable_images
 from pointillist.media import is_video
 from pointillist.progress import counted
 from pointillist.skeleton import Skeleton
+from pointillist.usual_box import described, usual_box, with_usual_boxes
 
 #: Names of the files that hold a split, in a split folder and in a run's folder.
 PARTS = ("labeled", "unlabeled", "val")
@@ -147,6 +148,10 @@ def gather(
         problems += bad
         checked.append(good)
     labeled, pool, held_out = checked
+    usual = usual_box(labeled)
+    if usual is not None and any(not image.boxes for image in pool):
+        notes.append(described(usual, pool))
+        pool = with_usual_boxes(pool, usual)
     if val is not None or held_out.images:
         _check_validation(held_out, labeled)
     if "val" not in parts:
