@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from pointillist.errors import ConfigError
 from pointillist.heatmaps import decode, encode, soft_argmax
+from pointillist.methods.equivariant_landmarks import EquivariantLandmarksOptions
+from pointillist.methods.generative import GenerativeOptions
 
 SIZE = (24, 16)
 
@@ -140,6 +142,17 @@ def test_soft_argmax() -> None:
     found.sum().backward()
     assert maps.grad is not None
     assert maps.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(("size", "sigma"), [(24, 1.0), (64, 2.0)])
+def test_the_methods_soft_argmax_finds_low_peaks(size: int, sigma: float) -> None:
+    """Not the middle of the map, to which the background pulls."""
+    point = torch.tensor([[[size / 4, size / 4]]])
+    heatmap = encode(point, (size, size), sigma)
+    for options in (EquivariantLandmarksOptions(), GenerativeOptions()):
+        for height in (0.3, 0.5, 1.0):
+            found = soft_argmax(height * heatmap, options.temperature)
+            assert (found - point).abs().max() < 0.06 * size, height
 
 
 def test_no_value_is_so_small_that_a_cpu_computes_slowly_with_it():

@@ -14,6 +14,7 @@
     checkpoints/        last.ckpt (to resume), best.ckpt
     model.safetensors   the network to predict with: the best on validation
     student.safetensors the learning network that it is the average of, at that step
+    usual_box.json      where the object is in images without a box, where the labelled ones agree
     calibration.json    what its confidence means, learnt from validation images
     box_finder.safetensors  the network that finds boxes, where one was asked for
     result.json         how it ended
@@ -33,6 +34,7 @@ from pointillist.config import Config, read_yaml, validate
 from pointillist.errors import DataError
 from pointillist.files import read_json, write_json
 from pointillist.skeleton import Skeleton
+from pointillist.usual_box import UsualBox
 
 if TYPE_CHECKING:
     from pointillist.models.box_finder import BoxFinder
@@ -120,6 +122,16 @@ class Run:
     def calibration(self) -> Calibration | None:
         """What the network's confidence means; none where validation was too small to tell."""
         return Calibration.open(self.calibration_file) if self.calibration_file.exists() else None
+
+    @property
+    def usual_box_file(self) -> Path:
+        """Where the object is in images of which no box is known."""
+        return self.path / "usual_box.json"
+
+    @property
+    def usual_box(self) -> UsualBox | None:
+        """What to cut out of images of which no box is known; none: they are seen whole."""
+        return UsualBox.open(self.usual_box_file) if self.usual_box_file.exists() else None
 
     @property
     def problems(self) -> list[str]:

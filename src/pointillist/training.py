@@ -120,6 +120,8 @@ def train(
         check_machine(config.training, built[0].model)
         run = Run.create(out, config, parts.skeleton)
         parts.save(out / "split")
+        if parts.usual is not None and not config.localize:
+            parts.usual.save(run.usual_box_file)
         for line in parts.notes:
             tell(line, quiet)
         write_text(out / "notes.txt", "".join(f"{line}\n" for line in parts.notes))

@@ -16,7 +16,7 @@ from pointillist.inspection import readable_images
 from pointillist.media import is_video
 from pointillist.progress import counted
 from pointillist.skeleton import Skeleton
-from pointillist.usual_box import described, usual_box, with_usual_boxes
+from pointillist.usual_box import UsualBox, described, usual_box, with_usual_boxes
 
 #: Names of the files that hold a split, in a split folder and in a run's folder.
 PARTS = ("labeled", "unlabeled", "val")
@@ -39,6 +39,7 @@ class TrainingData:
         val: images to validate on; empty: none.
         problems: files that were left out, one line each with the reason.
         notes: what was noticed in reading (files that have moved, say), and the left-right pairs.
+        usual: where the labelled objects are, if they agree; known when the data is gathered.
     """
 
     labeled: Dataset
@@ -46,6 +47,7 @@ class TrainingData:
     val: Dataset
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    usual: UsualBox | None = None
 
     @property
     def skeleton(self) -> Skeleton:
@@ -149,8 +151,9 @@ def gather(
         checked.append(good)
     labeled, pool, held_out = checked
     usual = usual_box(labeled)
-    if usual is not None and any(not image.boxes for image in pool):
-        notes.append(described(usual, pool))
+    strange = sum(not image.boxes for image in pool)
+    if usual is not None and strange:
+        notes.append(described(usual, strange))
         pool = with_usual_boxes(pool, usual)
     if val is not None or held_out.images:
         _check_validation(held_out, labeled)
@@ -159,7 +162,7 @@ def gather(
     if labeled.skeleton is not None:
         notes.append(_pairs(labeled.skeleton))
     notes += _boxes_in_part(labeled)
-    return TrainingData(labeled, pool, held_out, problems, list(dict.fromkeys(notes)))
+    return TrainingData(labeled, pool, held_out, problems, list(dict.fromkeys(notes)), usual)
 
 
 def _pairs(skeleton: Skeleton) -> str:

@@ -9,19 +9,20 @@ and size, they say what to cut out of the others. No label of those is read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from pointillist.dataset import Box, Dataset, Image
+from pointillist.files import read_json, write_json
 from pointillist.images import with_sizes
 
 #: Fewer labelled images than this say nothing about the others.
 FEWEST = 10
-#: Boxes agree if half of them differ by less: in size, and in place as shares of the image's
-#: longest side.
-SIZE_SPREAD, PLACE_SPREAD = 0.15, 0.15
+#: Boxes agree if the middle four fifths of them differ by less: in their side as a share of it, in
+#: place as shares of the image's sides.
+SIZE_SPREAD, PLACE_SPREAD = 0.25, 0.2
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,15 @@ class UsualBox:
         side = self.side * max(width, height)
         return (self.x * width - side / 2, self.y * height - side / 2, side, side)
 
+    def save(self, path: Path) -> None:
+        """Writes it as JSON."""
+        write_json(path, asdict(self))
+
+    @classmethod
+    def open(cls, path: Path) -> UsualBox:
+        """Reads what :meth:`save` wrote."""
+        return cls(**read_json(path))
+
 
 def usual_box(labeled: Dataset) -> UsualBox | None:
     """What the boxes of labelled images agree on.
@@ -56,10 +66,10 @@ def usual_box(labeled: Dataset) -> UsualBox | None:
     ):
         return None
     sized, problems = with_sizes(labeled.subset(images))
-    if problems:
+    if problems or not all(image.width and image.height for image in sized):
         return None
     rows = np.array([_shares(image) for image in sized])
-    low, (x, y, side), high = np.quantile(rows, [0.25, 0.5, 0.75], axis=0)
+    low, (x, y, side), high = np.quantile(rows, [0.1, 0.5, 0.9], axis=0)
     spread = high - low
     if spread[2] > SIZE_SPREAD * side or (spread[:2] > PLACE_SPREAD).any():
         return None
@@ -95,10 +105,10 @@ def _shares(image: Image) -> tuple[float, float, float]:
     )
 
 
-def described(box: UsualBox, images: Iterable[Image]) -> str:
-    """What was done, in a line."""
-    count = sum(not image.boxes for image in images)
+def described(box: UsualBox, count: int) -> str:
+    """What is done with so many images, in a line."""
+    which = "1 image has" if count == 1 else f"{count} images have"
     return (
-        f"{count} unlabelled images have no box; in the labelled ones it always has about "
-        f"{100 * box.side:.0f} % of the longest side, so that much is cut out of these"
+        f"{which} no box; the labelled objects usually have about {100 * box.side:.0f} % of the "
+        "longest side, so that much is cut out"
     )

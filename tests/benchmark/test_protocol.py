@@ -32,6 +32,13 @@ def test_every_row_of_every_protocol_gives_a_config(
         assert config.training.max_steps == 7
 
 
+@pytest.mark.parametrize("name", ["lsp", "cub", "mpii", "atrw"])
+def test_nothing_stops_pseudo_labels_before_their_second_stage(name: str) -> None:
+    protocol = open_protocol(name)
+    assert protocol.config_for("supervised", 0, {}).training.patience == 10
+    assert protocol.config_for("pseudo_labels", 0, {}).training.patience == 0
+
+
 def test_the_papers_settings() -> None:
     config = open_protocol("lsp").config_for("semantic_consistency", 0, {})
     assert (config.input.width, config.input.height, config.input.sigma) == (256, 256, 2.0)

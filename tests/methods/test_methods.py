@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,7 @@ def make_batch(poison: bool = False) -> Batch:
     )
 
 
-def build(name: str, perceptual: Path, **options: object) -> Method:
+def build(name: str, perceptual: Path, *, average: bool = False, **options: object) -> Method:
     torch.manual_seed(0)
     kind = get_method(name)
     model: Localizer = create_localizer(ModelOptions(backbone=BACKBONE, width=16), len(SKELETON))
@@ -57,7 +58,11 @@ def build(name: str, perceptual: Path, **options: object) -> Method:
     if name == "generative":
         options |= {"perceptual_backbone": BACKBONE, "perceptual_weights": perceptual}
     setting = Setting(views, ViewOptions(), 1.5, SKELETON, steps=10)
-    return kind(model, setting, kind.Options(**options)).train()
+    method = kind(model, setting, kind.Options(**options)).train()
+    if average:  # as a training gives it to those who have a use for it
+        teacher = copy.deepcopy(model).requires_grad_(False).eval()
+        object.__setattr__(method, "average", teacher)
+    return method
 
 
 def steps(method: Method, batch: Batch, count: int) -> list[dict[str, float]]:
@@ -75,9 +80,12 @@ def steps(method: Method, batch: Batch, count: int) -> list[dict[str, float]]:
     return history
 
 
+@pytest.mark.parametrize("average", [False, True])
 @pytest.mark.parametrize("name", METHODS)
-def test_every_loss_is_finite_and_the_supervised_one_falls(name: str, perceptual: Path) -> None:
-    method = build(name, perceptual)
+def test_every_loss_is_finite_and_the_supervised_one_falls(
+    name: str, average: bool, perceptual: Path
+) -> None:
+    method = build(name, perceptual, average=average)
     batch = make_batch()
     if not method.uses_unlabeled:
         batch = batch.select(batch.labeled)
@@ -88,12 +96,26 @@ def test_every_loss_is_finite_and_the_supervised_one_falls(name: str, perceptual
     assert (last < 1.2 * first) if restarts else (last < first)
 
 
+@pytest.mark.parametrize("average", [False, True])
+@pytest.mark.parametrize("name", [n for n, m in METHODS.items() if not m.needs_unlabeled])
+def test_a_batch_of_labelled_crops_alone_is_fine(
+    name: str, average: bool, perceptual: Path
+) -> None:
+    method = build(name, perceptual, average=average)
+    batch = make_batch()
+    history = steps(method, batch.select(batch.labeled), 6)
+    assert all(np.isfinite(v) for losses in history for v in losses.values())
+
+
+@pytest.mark.parametrize("average", [False, True])
 @pytest.mark.parametrize("name", [n for n, m in METHODS.items() if m.uses_unlabeled])
-def test_labels_of_unlabelled_crops_are_never_read(name: str, perceptual: Path) -> None:
+def test_labels_of_unlabelled_crops_are_never_read(
+    name: str, average: bool, perceptual: Path
+) -> None:
     """Unknown points (NaN) and wrong ones lead to the same weights."""
     states = []
     for poison in (False, True):
-        method = build(name, perceptual)
+        method = build(name, perceptual, average=average)
         steps(method, make_batch(poison), 5)
         states.append(torch.nn.ModuleList(method.candidates).state_dict())
     for key, value in states[0].items():

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from pointillist.boxes.detector import BoxDetector, Detections
 from pointillist.boxes.prediction import has_boxes
+from pointillist.boxes.suppression import ScoredBox
 from pointillist.dataset import Dataset
 from pointillist.errors import ConfigError, DataError
 from pointillist.exported import ExportedModel, Model
+from pointillist.usual_box import UsualBox, described, with_usual_boxes
 
 
 def choose_boxes(
@@ -29,7 +31,8 @@ def choose_boxes(
         run: its box finder is used, if it has one; exported files have none.
         dataset: the images.
         localize: find boxes in every image; false: in none; none: in those of which the data
-            knows no box, if the run has a box finder.
+            knows no box, if the run has a box finder; without one, the box that the run's
+            labelled images agree on, if they do.
         boxes: a detector's boxes, as :mod:`pointillist.boxes.given` reads them.
         score: less certain boxes are dropped; none: each source has its own limit.
         device: of the box finder.
@@ -52,12 +55,25 @@ def choose_boxes(
     unknown = [i for i, known in enumerate(has_boxes(dataset)) if not known]
     asked = localize is not None
     if not (localize if asked else unknown and needs_boxes(run)):
-        return None
+        usual = None if asked or isinstance(run, ExportedModel) else run.usual_box
+        if usual is None or not unknown:
+            return None
+        say(described(usual, len(unknown)))
+        return _usual(dataset, unknown, usual)
     detector = _detector(run, score, device)
     if not asked:
         say(f"no boxes are known in {len(unknown)} images: the run's box finder looks for them")
     which = list(range(len(dataset))) if asked else unknown
     return detector.detect_in(dataset, which, quiet=quiet)
+
+
+def _usual(dataset: Dataset, unknown: list[int], usual: UsualBox) -> Detections:
+    """The usual box in those images; one whose file cannot be read is left to the prediction."""
+    boxed = with_usual_boxes(dataset.subset(dataset[i] for i in unknown), usual)
+    boxes: list[list[ScoredBox] | None] = [None] * len(dataset)
+    for i, image in zip(unknown, boxed, strict=True):
+        boxes[i] = [ScoredBox(box, 1.0) for box in image.boxes] or None
+    return Detections(boxes, {})
 
 
 def box_detector(

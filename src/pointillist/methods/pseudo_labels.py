@@ -29,7 +29,8 @@ class PseudoLabelsOptions(MethodOptions):
         0.4, gt=0, lt=1, description="share of the training on the labels alone"
     )
     rotations: tuple[float, ...] = Field(
-        (-20.0, 0.0, 20.0), description="degrees; every copy is predicted mirrored as well"
+        (-20.0, 0.0, 20.0),
+        description="degrees; every copy is predicted mirrored too, where pairs are known",
     )
     confidence: float = Field(
         0.3, ge=0, le=1, description="a pseudo-label with a lower peak is not used"
@@ -113,7 +114,8 @@ class PseudoLabels(Method):
         count, size = len(batch), views.size
         on_map = (size[0] // stride, size[1] // stride)
         total: Tensor | None = None
-        copies = [(r, f) for r in self.options.rotations for f in (False, True)]
+        mirrors = (False, True) if self.setting.skeleton.flip_pairs else (False,)
+        copies = [(r, f) for r in self.options.rotations for f in mirrors]
         for degrees, mirrored in copies:
             angle = torch.full((count,), geometry.degrees(degrees), device=batch.index.device)
             flipped = torch.full((count,), mirrored, device=angle.device)

@@ -128,7 +128,9 @@ class SemanticConsistency(Method):
         weight = ramped(self.progress, self.options.burn_in, self.options.ramp)
         if not weight:
             return self._supervised_only(batch)
-        if self.options.teacher == "average" and self.average is not None:
+        # Where every crop is labelled there is nobody to teach, and the losses of the paper remain.
+        taught = self.options.teacher == "average" and not bool(batch.labeled.all())
+        if taught and self.average is not None:
             losses = self._from_teacher(batch)
         else:
             losses = self._from_itself(batch)

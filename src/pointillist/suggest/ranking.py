@@ -23,6 +23,7 @@ from pointillist.suggest.reasons import why
 from pointillist.suggest.repeats import Repeats
 from pointillist.suggest.sources import find_sources, keys_of
 from pointillist.suggest.strategies import STRATEGIES, Candidates, get_strategy
+from pointillist.usual_box import with_usual_boxes
 
 #: So many varied frames of each video are candidates.
 FRAMES = 300
@@ -153,7 +154,10 @@ def suggest(
         raise DataError(f"none of the images is of use: {reason}", where=boxed.root)
     if len(pool) < len(boxed):
         left_out["could not be read, or nothing was found in them"] = len(boxed) - len(pool)
-    labeled, known, lost = _look(observer, _some(sources.labeled, seed), quiet)
+    known_ones = _some(sources.labeled, seed)
+    if run.usual_box is not None:  # as the candidates, so that both can be compared
+        known_ones = with_usual_boxes(known_ones, run.usual_box)
+    labeled, known, lost = _look(observer, known_ones, quiet)
     repeats = Repeats(keys_of(pool) + keys_of(labeled), Observations.join([seen, known]))
     again = {int(i) for j in range(len(labeled)) for i in repeats.of(len(pool) + j)}
     fresh = [i for i in range(len(pool)) if i not in again]
@@ -187,8 +191,9 @@ def _with_found_boxes(
         image if boxes is None else replace(image, boxes=[scored.box for scored in boxes])
         for image, boxes in zip(dataset, found.boxes, strict=True)
     ]
-    # Without a box nothing was found, and the network has never seen a whole image.
-    return dataset.subset(image for image in images if image.boxes)
+    # Where boxes were looked for and none was found there is no object.
+    looked = zip(images, found.boxes, strict=True)
+    return dataset.subset(image for image, boxes in looked if boxes is None or image.boxes)
 
 
 def _some(labeled: Dataset, seed: int) -> Dataset:
