@@ -110,6 +110,19 @@ def test_nothing_in_the_image_is_a_decision_too(predicted: str, open_page: Open)
     assert drafts(page) == "All decided"
 
 
+def test_undo_brings_back_what_nothing_in_the_image_had_hidden(
+    predicted: str, open_page: Open
+) -> None:
+    page = open_page(f"{predicted}/#label/1")
+    shown(page, 1)
+    page.keyboard.press("Shift+X")
+    saved(page)
+    page.keyboard.press("Control+z")
+    saved(page)
+    assert drafts(page) == "Accept 4 predictions"
+    assert stored(predicted, 1) == []
+
+
 def test_undo_does_not_take_back_what_another_did(predicted: str, open_page: Open) -> None:
     one, two = (open_page(f"{predicted}/#label/1") for _ in range(2))
     for page in (one, two):

@@ -231,10 +231,6 @@ class Labeler extends Emitter {
   }
 
   markRestAbsent() {
-    if (!this.instance && !this.#adding) {
-      // There is nothing in the image, so what was predicted is wrong.
-      for (const { draft } of this.drafts()) this.doc.dismissed.add(draft);
-    }
     this.#alter((instance) => {
       instance.points = instance.points.map((point) => point ?? "absent");
     });
