@@ -159,6 +159,20 @@ def test_padding_does_not_count_in_the_equivariance() -> None:
     assert valid[:, :, 2:10].all()
 
 
+@pytest.mark.parametrize("valid_only", [True, False])
+def test_labelled_points_that_leave_the_moved_view_do_not_count(
+    valid_only: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method = ready(teacher="none", valid_only=valid_only)
+    away = geometry.translation(torch.full((6,), 1000.0), torch.zeros(6))
+    monkeypatch.setattr(method, "_transform", lambda view: away)
+    batch = make_batch()
+    batch.labeled[:] = True
+    invariance = method(batch)["invariance"].item()
+    # As published they count: a representation of nothing is compared with one of the point.
+    assert (invariance == 0) == valid_only
+
+
 @pytest.mark.parametrize("teacher", ["none", "average"])
 def test_the_peak_on_unlabelled_crops_is_watched(teacher: str) -> None:
     method = ready(teacher=teacher)

@@ -94,7 +94,9 @@ class SemanticConsistencyOptions(MethodOptions):
         True, description="labelled crops use ground-truth heatmaps in the unsupervised losses"
     )
     valid_only: bool = Field(
-        True, description="pixels from outside the image do not count in the equivariance"
+        True,
+        description="pixels from outside the image do not count in the equivariance, nor do "
+        "labelled points that have left the view in the other losses",
     )
     burn_in: float = Field(0.25, ge=0, lt=1, description="share of the training without them")
     ramp: float = Field(0.1, ge=0, lt=1, description="share in which their weights grow to full")
@@ -172,7 +174,12 @@ class SemanticConsistency(Method):
             # A labelled crop's points that are hidden from the annotator say nothing; an
             # unlabelled crop's all count, as in the paper.
             counts = torch.where(batch.labeled[:, None], view.annotated, True)
-            losses |= self._of_representations((z, z_moved, counts), (z, counts), (z_moved, counts))
+            seen = counts
+            if options.valid_only:  # what the transform moved out of the view is not there to see
+                points = geometry.transform_points(transform, view.points)
+                inside = geometry.inside(points, float(view.size[0]), float(view.size[1]))
+                seen = torch.where(batch.labeled[:, None], counts & inside, True)
+            losses |= self._of_representations((z, z_moved, seen), (z, counts), (z_moved, seen))
         peaks = first.detach()[~batch.labeled].flatten(2).amax(dim=2)
         if len(peaks):  # the mean height falls when training collapses
             self.figures = {"unlabeled_peak": peaks.mean()}
