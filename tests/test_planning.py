@@ -41,8 +41,34 @@ def test_the_plan_is_followed_where_nothing_is_given() -> None:
     assert config.input.copies
 
 
+@pytest.mark.parametrize(
+    ("steps", "burn_in", "ramp"),
+    [
+        (8000, 0.125, 0.05),  # 1,000 and 400 steps
+        (3000, 0.25, 0.1),  # a quarter and a tenth, at most
+    ],
+)
+def test_a_long_training_does_not_keep_the_teacher_waiting(
+    steps: int, burn_in: float, ramp: float
+) -> None:
+    config = planned(make_config(sets=[f"training.max_steps={steps}"]), 375, 7125)
+    assert config.method_options == {"burn_in": burn_in, "ramp": ramp}
+
+
+def test_a_training_by_the_clock_has_the_methods_shares() -> None:
+    config = planned(make_config(sets=["training.max_minutes=5"]), 375, 7125)
+    assert config.method_options == {}
+
+
 def test_what_is_given_stays() -> None:
-    config = make_config(sets=["training.max_steps=50", "input.copies=false"])
+    config = make_config(
+        sets=[
+            "training.max_steps=50",
+            "input.copies=false",
+            "method_options.burn_in=0.5",
+            "method_options.ramp=0.2",
+        ]
+    )
     assert planned(config, 375, 7125) == config
 
 

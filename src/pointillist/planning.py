@@ -12,12 +12,16 @@ _LABELED_STEPS, _UNLABELED_PASSES = 2000, 10
 #: Bounds of a schedule.
 _FEWEST, _MOST = 3000, 40_000
 
+#: Steps after which the teacher begins, and in which its weight grows; and as shares, at most.
+_BURN_IN, _RAMP = (1000, 0.25), (400, 0.1)
+
 
 def planned(config: Config, labeled: int, unlabeled: int) -> Config:
     """The config with what ``auto`` chooses for it; of other methods it is returned as it is.
 
-    What is given stays: a step count from a file, a preset or the command line, and an option of
-    the prediction. A time limit alone leaves the steps to be planned, and ends the training if
+    What is given stays: a step count from a file, a preset or the command line, an option of the
+    method or of the prediction. A teacher that can begin need not wait for a share of a longer
+    training. A time limit alone leaves the steps to be planned, and ends the training if
     it comes first; the schedule then runs by time.
 
     Args:
@@ -34,12 +38,18 @@ def planned(config: Config, labeled: int, unlabeled: int) -> Config:
             config.training.labeled_per_step,
             config.training.unlabeled_per_step,
         )
+    steps = training.get("max_steps", config.training.max_steps)
+    options: dict[str, Any] = {}
+    if config.training.max_minutes is None:  # otherwise nobody knows how many steps there will be
+        for name, (most, share) in (("burn_in", _BURN_IN), ("ramp", _RAMP)):
+            options[name] = min(share, most / steps)
     prediction: dict[str, Any] = {}
     if "copies" not in config.input.model_fields_set:
         prediction["copies"] = True
     return config.model_copy(
         update={
             "training": config.training.model_copy(update=training),
+            "method_options": options | config.method_options,
             "input": config.input.model_copy(update=prediction),
         }
     )
