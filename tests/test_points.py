@@ -7,14 +7,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from core_cases import SKELETON, batch_of
+from core_cases import SKELETON, batch_of, dot_image
 from pointillist.augment import ViewMaker
 from pointillist.crops import CropSpec
 from pointillist.geometry import transform_points
+from pointillist.heatmaps import decode
 from pointillist.models.heads import LocalizerOutput
 from pointillist.points import CropPoints, points_in_file, predict_heatmaps
 from pointillist.skeleton import Skeleton
-from seeing import SeeingNetwork, three_dots
+from seeing import COLORS, SeeingNetwork, three_dots
 
 SIZE = (96, 64)
 
@@ -87,6 +88,23 @@ def test_copies_come_back_to_their_place(flip: bool) -> None:
     assert heatmaps.shape == predict_heatmaps(network, view.images, order).shape
     found, _ = points_in_file(batch, view, heatmaps, stride=network.stride, decoding="dark")
     assert np.abs((found[0].numpy() - points) * np.diag(to_crop)[:2]).max() < 0.7  # view's pixels
+
+
+@pytest.mark.parametrize("place", [(0.97, 0.5), (0.5, 0.03), (0.05, 0.94)])
+def test_a_copy_that_does_not_show_a_place_has_no_say_there(place: tuple[float, float]) -> None:
+    """Magnified, the edge of an image lies outside the copy; whole images have points there."""
+    network = SeeingNetwork()
+    points = np.array([[30.0, 30.0], [60.0, 30.0], [96.0 * place[0], 64.0 * place[1]]])
+    image = dot_image(*SIZE, [(a, b) for a, b in points], 5.0, COLORS)
+    images = maker(network).plain(batch_of(image, None, CropSpec(*SIZE, 1.0), points)[0]).images
+    single, copies = (
+        decode(predict_heatmaps(network, images, None, copies=c)[:, 2:], "dark")
+        for c in (False, True)
+    )
+    apart = (single[0] - copies[0]).norm() * network.stride
+    assert apart < 2
+    # Divided by all three copies, a peak that one of them shows would have a third of its height.
+    assert copies[1] > 0.6 * single[1]
 
 
 def test_without_pairs_nothing_is_mirrored() -> None:

@@ -24,11 +24,15 @@ def predict_heatmaps(
 
     With ``flip_order`` (K,), which point each point becomes in a mirror image, the mean over the
     image and its mirror image. Both go through the network in one batch. With ``copies`` the mean
-    over the turned and scaled copies of :data:`COPIES` as well.
+    over the turned and scaled copies of :data:`COPIES` as well, at each pixel over those that
+    show it.
     """
     seen = images if flip_order is None else torch.cat([images, images.flip(-1)])
     if copies:
-        heatmaps = torch.stack([_of_copy(network, seen, *copy) for copy in COPIES]).mean(dim=0)
+        answers = [_of_copy(network, seen, *copy) for copy in COPIES]
+        total, shown = (torch.stack(parts).sum(dim=0) for parts in zip(*answers, strict=True))
+        # A pixel that no copy shows well is not made more of than there is.
+        heatmaps = total / shown.clamp(min=0.5)
     else:
         heatmaps = network(seen).heatmaps.float()
     if flip_order is None:
@@ -37,8 +41,15 @@ def predict_heatmaps(
     return 0.5 * (straight + mirrored.flip(-1)[:, flip_order])
 
 
-def _of_copy(network: Localizer, images: Tensor, degrees: float, scale: float) -> Tensor:
-    """Heatmaps of images that are turned and magnified, in their place in the images."""
+def _of_copy(
+    network: Localizer, images: Tensor, degrees: float, scale: float
+) -> tuple[Tensor, Tensor]:
+    """Heatmaps of images that are turned and magnified, in their place in the images.
+
+    Returns:
+        (B, K, h, w), and how much of each pixel (1, 1, h, w) the copy shows, in [0, 1]: the edges
+        of a magnified copy lie outside it.
+    """
     # Not len(images), which an export would take for a fixed number.
     count, (height, width) = images.shape[0], images.shape[-2:]
     angle = torch.full((1,), geometry.degrees(degrees), device=images.device)
@@ -49,7 +60,8 @@ def _of_copy(network: Localizer, images: Tensor, degrees: float, scale: float) -
     heatmaps = network(copy.contiguous(memory_format=torch.channels_last)).heatmaps.float()
     on_map = geometry.at_stride(geometry.inverse(turn), network.stride)
     size = (heatmaps.shape[-1], heatmaps.shape[-2])
-    return geometry.warp(heatmaps, on_map.expand(count, 3, 3), size)
+    shown = geometry.warp(torch.ones_like(heatmaps[:1, :1]), on_map, size)
+    return geometry.warp(heatmaps, on_map.expand(count, 3, 3), size), shown
 
 
 def points_in_file(

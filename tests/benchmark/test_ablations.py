@@ -50,6 +50,29 @@ def test_what_is_left(protocol: Protocol, row: str, left: set[str]) -> None:
     assert protocol.config_for(row, 0, {}).training.learning_rate == 0.002
 
 
+@pytest.mark.parametrize(
+    ("row", "changed"),
+    [
+        ("fixed_masking", {"masking": "fixed"}),
+        ("no_masking", {"masking": "none"}),
+        ("image_mixup", {"mixup": "image"}),
+        ("feature_mixup", {"mixup": "feature"}),
+        ("no_mixup", {"mixup": "none"}),
+        ("masked_branch", {"mixed": 0}),
+        ("mixed_branch", {"unsupervised": 0}),
+    ],
+)
+def test_adaptive_masking_taken_apart(
+    protocol: Protocol, row: str, changed: dict[str, object]
+) -> None:
+    with pytest.raises(ConfigError, match=f"has no method '{row}'"):
+        protocol.method_of(row)
+    protocol.methods["adaptive_masking"] = {"method_options": {"most_masks": 3}}
+    found, whole = options(protocol, row), options(protocol, "adaptive_masking")
+    assert found == whole | changed
+    assert found["most_masks"] == 3
+
+
 def test_weights_are_multiples_of_the_protocols(protocol: Protocol) -> None:
     assert options(protocol, "semantic_x0.2")["semantic"] == pytest.approx(0.08)
     assert options(protocol, "semantic_x2")["semantic"] == pytest.approx(0.8)

@@ -49,3 +49,9 @@ def test_a_method_without_a_published_setting_says_so() -> None:
 
     with pytest.raises(ConfigError, match=r"'faithful' is True.*no published setting"):
         validate(Options, {"faithful": True}, where="method_options")
+
+
+def test_nobody_has_published_the_default_method() -> None:
+    """It would be semantic consistency without a teacher, under another name."""
+    with pytest.raises(ConfigError, match="no published setting"):
+        validate(METHODS["auto"].Options, {"faithful": True})

@@ -136,6 +136,20 @@ def test_masks_hide_the_predicted_joints() -> None:
         assert not changed[image][far].any()
 
 
+def test_every_hard_view_has_as_many_masks_as_asked_for() -> None:
+    """As published: the number is not drawn."""
+    method = build("mean_teacher")
+    view, guidance = guided()
+    options = MeanTeacherOptions(cutout=1, cutout_size=(0.05, 0.05), cutout_jitter=0)
+    for seed in range(5):
+        torch.manual_seed(seed)
+        changed = (method.harden(view, guidance, options) != view.images).any(dim=1)
+        pixels = changed.sum(dim=(1, 2))[guidance.inside.any(dim=1)]
+        # One mask of 4.8 px covers four or five pixels each way, less at the view's edge.
+        assert (pixels > 0).all()
+        assert (pixels <= 25).all()
+
+
 def test_colours_change_and_nothing_moves() -> None:
     method = build("mean_teacher")
     view, guidance = guided()

@@ -1,7 +1,8 @@
-"""Rows that every protocol with a row ``semantic_consistency`` has beside it: that row, changed.
+"""Rows that a protocol with a certain row has beside it: that row, changed.
 
-They are those of Tables 2 and 4 and of Figure 3 of Moskvyak et al., ICLR 2021. Whatever else the
-protocol says of semantic consistency holds for them too.
+Those of ``semantic_consistency`` are Tables 2 and 4 and Figure 3 of Moskvyak et al., ICLR 2021;
+those of ``adaptive_masking`` are what Meng et al., 2024, switch. Whatever else the protocol says of
+the row holds for them too.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from typing import Any
 from pointillist.config import validate
 from pointillist.methods import get_method
 
-#: The row that is changed.
-WHOLE = "semantic_consistency"
+#: The rows that are changed.
+WHOLE, MASKING = "semantic_consistency", "adaptive_masking"
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,12 @@ class Ablation:
     Args:
         factors: option -> what its value is multiplied with; 0 switches a loss off.
         options: option -> its value.
+        of: the row.
     """
 
     factors: Mapping[str, float] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
+    of: str = WHOLE
 
     def apply(self, method: str, given: Mapping[str, Any]) -> dict[str, Any]:
         """The changed options of a method.
@@ -44,6 +47,7 @@ class Ablation:
 _SC, _TE, _TI = "semantic", "equivariance", "invariance"
 
 #: Table 2: which losses are left. Table 4: without the ground-truth heatmaps of labelled images.
+#: Adaptive masking: as many masks for every image or none, what is mixed, one branch alone.
 ABLATIONS: dict[str, Ablation] = {
     "te_ti": Ablation({_SC: 0.0}),
     "sc": Ablation({_TE: 0.0, _TI: 0.0}),
@@ -51,6 +55,13 @@ ABLATIONS: dict[str, Ablation] = {
     "te_sc": Ablation({_TI: 0.0}),
     "ti": Ablation({_SC: 0.0, _TE: 0.0}),
     "no_true_heatmaps": Ablation(options={"true_heatmaps": False}),
+    "fixed_masking": Ablation(options={"masking": "fixed"}, of=MASKING),
+    "no_masking": Ablation(options={"masking": "none"}, of=MASKING),
+    "image_mixup": Ablation(options={"mixup": "image"}, of=MASKING),
+    "feature_mixup": Ablation(options={"mixup": "feature"}, of=MASKING),
+    "no_mixup": Ablation(options={"mixup": "none"}, of=MASKING),
+    "masked_branch": Ablation({"mixed": 0.0}, of=MASKING),
+    "mixed_branch": Ablation({"unsupervised": 0.0}, of=MASKING),
 }
 
 #: Figure 3: loss -> factor -> row. The paper's weights times these are the weights it tested:

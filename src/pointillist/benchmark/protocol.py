@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pointillist.benchmark.ablations import CHANGED, WHOLE
+from pointillist.benchmark.ablations import CHANGED
 from pointillist.benchmark.joining import join_parts
 from pointillist.config import Config, read_yaml, validate
 from pointillist.dataset import Dataset
@@ -147,11 +147,12 @@ class Protocol(BaseModel):
     def _row(self, row: str) -> dict[str, Any]:
         if row in self.methods:
             return self.methods[row]
-        if row in CHANGED and WHOLE in self.methods:
-            whole = {"method": WHOLE} | self.methods[WHOLE]
+        changed = {name: change for name, change in CHANGED.items() if change.of in self.methods}
+        if row in changed:
+            whole = {"method": changed[row].of} | self.methods[changed[row].of]
             given = whole.get("method_options", {})
-            return whole | {"method_options": given | CHANGED[row].apply(whole["method"], given)}
-        known = [*self.methods, *(CHANGED if WHOLE in self.methods else ())]
+            return whole | {"method_options": given | changed[row].apply(whole["method"], given)}
+        known = [*self.methods, *changed]
         raise ConfigError(
             f"protocol {self.name} has no method '{row}'", do=did_you_mean(row, known)
         )

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor
 
 from pointillist.batch import Batch
-from pointillist.methods.semantic_consistency import SemanticConsistency
+from pointillist.methods.base import MethodOptions
+from pointillist.methods.semantic_consistency import (
+    SemanticConsistency,
+    SemanticConsistencyOptions,
+)
 from pointillist.models.heads import LocalizerOutput
+
+
+class AutoOptions(SemanticConsistencyOptions):
+    """Options of the default method, for those who want to change it after all."""
+
+    #: It is ours: there is no setting that anybody else has published.
+    published: ClassVar[dict[str, Any]] = {}
 
 
 class Auto(SemanticConsistency):
@@ -24,6 +35,7 @@ class Auto(SemanticConsistency):
     """
 
     name: ClassVar[str] = "auto"
+    Options: ClassVar[type[MethodOptions]] = AutoOptions
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """The losses of semantic consistency, or of the labels where there is nothing else."""

@@ -22,7 +22,8 @@ class Dual(Teaching):
     PoseDual of Xie et al., "An empirical study of the collapsing problem in semi-supervised 2D
     human pose estimation", ICCV 2021. Both see the same easy and hard views, masks lie over the
     joints that the teacher predicts, the supervised loss is the mean over both networks and the
-    unsupervised one the sum. Backbones start from the same weights, heads from different ones.
+    unsupervised one the sum. Backbones start from the same weights, as published for MPII (for COCO
+    they were two pretrained ones), heads from different ones.
     """
 
     name: ClassVar[str] = "dual"

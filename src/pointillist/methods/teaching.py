@@ -32,7 +32,7 @@ class TeachingOptions(MethodOptions):
 class HardeningOptions(TeachingOptions):
     """What may make a student's view harder, besides the view's own ranges."""
 
-    cutout: int = Field(0, ge=0, description="joints of a hard view that are masked, at most")
+    cutout: int = Field(0, ge=0, description="joints of a hard view that are masked")
     cutout_size: tuple[float, float] = Field(
         (0.05, 0.1), description="half side of such a mask: range, in shares of the shorter side"
     )
@@ -121,10 +121,9 @@ class Teaching(Method):
                 images, lambda rgb: rand_augment(rgb, options.rand_augment, options.rand_magnitude)
             )
         if options.cutout:
-            count = torch.randint(0, options.cutout + 1, (len(images),)).to(images.device)
             mask = joint_cutout(
                 guidance.points,
-                choose_joints(guidance.inside, count),
+                choose_joints(guidance.inside, options.cutout),
                 view.size,
                 shares=options.cutout_size,
                 jitter=options.cutout_jitter,
