@@ -39,6 +39,7 @@ def test_the_plan_is_followed_where_nothing_is_given() -> None:
     assert config.method == "auto"
     assert config.training.max_steps == 6500
     assert config.input.copies
+    assert config.training.schedule == "constant"
 
 
 @pytest.mark.parametrize(
@@ -60,10 +61,16 @@ def test_a_training_by_the_clock_has_the_methods_shares() -> None:
     assert config.method_options == {}
 
 
+def test_without_unlabelled_images_the_rate_falls_as_in_supervised_training() -> None:
+    given = make_config()
+    assert planned(given, 375, 0).training.schedule == given.training.schedule == "cosine"
+
+
 def test_what_is_given_stays() -> None:
     config = make_config(
         sets=[
             "training.max_steps=50",
+            "training.schedule=stairs",
             "input.copies=false",
             "method_options.burn_in=0.5",
             "method_options.ramp=0.2",

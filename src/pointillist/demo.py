@@ -35,7 +35,7 @@ COMPARISON, CREATURES, ACROSS, CELL = "side-by-side.jpg", 6, 2, 192
 _CONFIG: dict[str, Any] = {
     "input": {"width": 80, "height": 80, "sigma": 1.0},
     "model": {"backbone": "resnet18"},
-    "training": {"validate_every": 250, "learning_rate": 2e-3},
+    "training": {"validate_every": 250, "learning_rate": 2e-3, "schedule": "constant"},
 }
 
 

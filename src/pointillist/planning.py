@@ -20,9 +20,10 @@ def planned(config: Config, labeled: int, unlabeled: int) -> Config:
     """The config with what ``auto`` chooses for it; of other methods it is returned as it is.
 
     What is given stays: a step count from a file, a preset or the command line, an option of the
-    method or of the prediction. A teacher that can begin need not wait for a share of a longer
-    training. A time limit alone leaves the steps to be planned, and ends the training if
-    it comes first; the schedule then runs by time.
+    training, of the method or of the prediction. With unlabelled images a rate that falls would
+    end what still rises: the averaged weights do what its fall is for. A teacher that can begin
+    need not wait for a share of a longer training. A time limit alone leaves the steps to be
+    planned, and ends the training if it comes first; the schedule then runs by time.
 
     Args:
         config: of a training that has not begun.
@@ -38,6 +39,8 @@ def planned(config: Config, labeled: int, unlabeled: int) -> Config:
             config.training.labeled_per_step,
             config.training.unlabeled_per_step,
         )
+    if unlabeled and "schedule" not in config.training.model_fields_set:
+        training["schedule"] = "constant"
     steps = training.get("max_steps", config.training.max_steps)
     options: dict[str, Any] = {}
     if config.training.max_minutes is None:  # otherwise nobody knows how many steps there will be

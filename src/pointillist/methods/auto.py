@@ -29,9 +29,9 @@ class Auto(SemanticConsistency):
     the network learns them in hard ones, where the teacher is sure enough, together with
     representations that tell keypoints apart
     (:class:`~pointillist.methods.semantic_consistency.SemanticConsistency`). Without unlabelled
-    images it is supervised training. Two things are not the method's but the training's, and are
-    planned for it from what there is (:func:`pointillist.planning.planned`): how many steps, and a
-    prediction that averages over turned and scaled copies.
+    images it is supervised training. Some things are not the method's but the training's, and
+    are planned for it from what there is (:func:`pointillist.planning.planned`): how many steps, a
+    learning rate that does not fall, and a prediction that averages over turned and scaled copies.
     """
 
     name: ClassVar[str] = "auto"
