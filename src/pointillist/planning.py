@@ -27,7 +27,7 @@ def planned(config: Config, labeled: int, unlabeled: int) -> Config:
 
     Args:
         config: of a training that has not begun.
-        labeled, unlabeled: images.
+        labeled, unlabeled: crops, of which an image may have several.
     """
     if config.method != "auto":
         return config
@@ -65,8 +65,8 @@ def schedule(labeled: int, unlabeled: int, labeled_per_step: int, unlabeled_per_
     unlabelled images, have to be seen several times.
 
     Args:
-        labeled, unlabeled: images.
-        labeled_per_step, unlabeled_per_step: crops.
+        labeled, unlabeled: crops there are.
+        labeled_per_step, unlabeled_per_step: crops of a step.
     """
     steps = _LABELED_STEPS + _UNLABELED_PASSES * max(
         labeled / labeled_per_step, unlabeled / max(unlabeled_per_step, 1) if unlabeled else 0.0

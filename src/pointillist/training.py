@@ -112,7 +112,8 @@ def train(
             strict=strict,
             quiet=quiet,
         )
-        given, config = config, planned(config, len(parts.labeled), len(parts.unlabeled))
+        crops = len(labeled_samples(parts.labeled)), len(unlabeled_samples(parts.unlabeled))
+        given, config = config, planned(config, *crops)
         if config.training.max_steps != given.training.max_steps:
             tell(f"planned: {config.training.max_steps:,} steps", quiet)
         # Both before a wrong option leaves a folder behind.
