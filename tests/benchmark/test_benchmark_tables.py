@@ -30,6 +30,18 @@ def test_mean_and_standard_deviation_over_seeds(tiny: Protocol) -> None:
     ]
 
 
+def test_what_one_look_gives_stands_beside_it(tiny: Protocol) -> None:
+    once = {"one_look": {"pck@0.1": {"value": 0.36, "ci95": None}}}
+    rows = table_rows(tiny, [result(SC, 5, 0.40, **once), result("supervised", 10, 0.5)])
+    assert rows == [
+        ["method", "steps", "5 % labels", "10 % labels", "5 %, one look"],
+        ["supervised", "10", "–", "50.0 (1 seed)", "–"],
+        [SC, "10", "40.0 (1 seed)", "–", "36.0 (1 seed)"],
+    ]
+    tiny.flip_test = False  # then it is the figure of the table
+    assert table_rows(tiny, [result(SC, 5, 0.40, **once)])[0] == ["method", "steps", "5 % labels"]
+
+
 def test_every_row_that_was_measured_is_shown_but_scaled_weights(tiny: Protocol) -> None:
     names = ["unknown", "semantic_x2", "sc", "te_ti", SC, "supervised"]
     rows = table_rows(tiny, [result(name, 5, 0.5) for name in names])

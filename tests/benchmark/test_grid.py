@@ -13,6 +13,8 @@ from pointillist.benchmark.cells import Cell
 from pointillist.benchmark.grid import CellsFailed, GridStopped, run_grid
 from pointillist.benchmark.protocol import Protocol
 from pointillist.errors import ConfigError, DataError
+from pointillist.inference import evaluate
+from pointillist.run import Run
 from pointillist.split import split_dataset
 from pointillist.training import TrainingInterrupted, train
 
@@ -142,3 +144,24 @@ def test_what_is_wrong_for_all_is_told_before_any_begins(
             run_grid(protocol, grid[:1], jobs=jobs, **where, say=said.append)
     assert said == []
     assert not where["runs"].exists()
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_every_cell_is_also_scored_from_one_look(
+    protocol: Protocol, where: dict[str, Any], flip: bool
+) -> None:
+    protocol.flip_test = flip
+    protocol.methods["supervised"] = {"input": {"copies": flip}}
+    cell = Cell("supervised", 100, 0)
+    run_grid(protocol, [cell], **where, keep_runs=True)
+    result = read(where, cell)
+    run = Run.open(where["runs"] / "tiny" / cell.name)
+    assert run.config.input.copies == result["config"]["input"]["copies"] == flip
+    test = split_dataset(protocol.open_data(), ranges=protocol.split.ranges, seed=0).test
+
+    run.config.input.copies = False
+    once, _, _ = evaluate(run, test, flip=False)
+    assert result["one_look"] == {
+        "pck@0.1": {key: once["pck@0.1"][key] for key in ("value", "ci95")}
+    }
+    assert (result["metrics"]["nme"] == once["nme"]) is not flip

@@ -38,7 +38,8 @@ def table_rows(protocol: Protocol, results: Results, table: int | None = None) -
         protocol: of the results.
         results: all of them.
         table: in the layout of this table of the paper; none: every row of the protocol and
-            every ablation that has results, the figures of Table 1 last.
+            every ablation that has results, also from one look where that was another score,
+            the figures of Table 1 last.
     """
     values = _Values(protocol, results)
     if table == 3:
@@ -56,6 +57,12 @@ def table_rows(protocol: Protocol, results: Results, table: int | None = None) -
     rows = [["method", "steps", *(f"{fraction:g} % labels" for fraction in fractions)]]
     rows += [[row, *values.line(row, fractions)] for row in order]
     rows += [_published(name, line, fractions) for name, line in published.items()]
+    looks = _Values(protocol, [r for r in results if r.get("one_look")], "one_look")
+    once = looks.fractions(order, ())
+    if protocol.flip_test and once:
+        rows[0] += [f"{fraction:g} %, one look" for fraction in once]
+        for line in rows[1:]:
+            line += [looks.text((line[0], fraction, 100.0)) for fraction in once]
     return rows
 
 
@@ -104,12 +111,12 @@ _Place = tuple[str, float, float]
 class _Values:
     """The protocol's metric in all results, in percent, and how long the trainings were."""
 
-    def __init__(self, protocol: Protocol, results: Results) -> None:
+    def __init__(self, protocol: Protocol, results: Results, scores: str = "metrics") -> None:
         self._values: dict[_Place, list[float]] = defaultdict(list)
         self._steps: dict[_Place, set[int]] = defaultdict(set)
         for result in results:
             place = (result["method"], result["fraction"], result.get("unlabeled", 100))
-            value = result["metrics"][protocol.metric]["value"]
+            value = result[scores][protocol.metric]["value"]
             if value is not None:
                 self._values[place].append(100 * value)
             self._steps[place].add(result["steps"])
