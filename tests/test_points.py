@@ -13,7 +13,7 @@ from pointillist.crops import CropSpec
 from pointillist.geometry import transform_points
 from pointillist.heatmaps import decode
 from pointillist.models.heads import LocalizerOutput
-from pointillist.points import CropPoints, points_in_file, predict_heatmaps
+from pointillist.points import COPIES, CropPoints, points_in_file, predict_heatmaps
 from pointillist.skeleton import Skeleton
 from seeing import COLORS, SeeingNetwork, three_dots
 
@@ -84,7 +84,7 @@ def test_copies_come_back_to_their_place(flip: bool) -> None:
     batch, to_crop = batch_of(image, None, CropSpec(*SIZE, 1.3), points)
     view = maker(network).plain(batch)
     order = maker(network).order(view.images.device) if flip else None
-    heatmaps = predict_heatmaps(network, view.images, order, copies=True)
+    heatmaps = predict_heatmaps(network, view.images, order, COPIES)
     assert heatmaps.shape == predict_heatmaps(network, view.images, order).shape
     found, _ = points_in_file(batch, view, heatmaps, stride=network.stride, decoding="dark")
     assert np.abs((found[0].numpy() - points) * np.diag(to_crop)[:2]).max() < 0.7  # view's pixels
@@ -98,8 +98,7 @@ def test_a_copy_that_does_not_show_a_place_has_no_say_there(place: tuple[float, 
     image = dot_image(*SIZE, [(a, b) for a, b in points], 5.0, COLORS)
     images = maker(network).plain(batch_of(image, None, CropSpec(*SIZE, 1.0), points)[0]).images
     single, copies = (
-        decode(predict_heatmaps(network, images, None, copies=c)[:, 2:], "dark")
-        for c in (False, True)
+        decode(predict_heatmaps(network, images, None, c)[:, 2:], "dark") for c in ((), COPIES)
     )
     apart = (single[0] - copies[0]).norm() * network.stride
     assert apart < 2

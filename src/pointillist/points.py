@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -13,23 +15,26 @@ from pointillist.heatmaps import Decoding, decode
 from pointillist.models.localizer import Localizer
 from pointillist.skeleton import Skeleton
 
-#: Degrees and magnification of the copies that a prediction may average over.
-COPIES = ((10.0, 0.9), (-10.0, 1.1), (0.0, 1.2))
+#: Degrees and magnification of a copy of an image.
+Copy = tuple[float, float]
+
+#: The copies that a prediction may average over.
+COPIES: tuple[Copy, ...] = ((10.0, 0.9), (-10.0, 1.1), (0.0, 1.2))
 
 
 def predict_heatmaps(
-    network: Localizer, images: Tensor, flip_order: Tensor | None, *, copies: bool = False
+    network: Localizer, images: Tensor, flip_order: Tensor | None, copies: Sequence[Copy] = ()
 ) -> Tensor:
     """Heatmaps (B, K, H/s, W/s) of plain views (B, 3, H, W), float32.
 
     With ``flip_order`` (K,), which point each point becomes in a mirror image, the mean over the
     image and its mirror image. Both go through the network in one batch. With ``copies`` the mean
-    over the turned and scaled copies of :data:`COPIES` as well, at each pixel over those that
+    over turned and scaled copies (:data:`COPIES`, say) as well, at each pixel over those that
     show it.
     """
     seen = images if flip_order is None else torch.cat([images, images.flip(-1)])
     if copies:
-        answers = [_of_copy(network, seen, *copy) for copy in COPIES]
+        answers = [_of_copy(network, seen, *copy) for copy in copies]
         total, shown = (torch.stack(parts).sum(dim=0) for parts in zip(*answers, strict=True))
         # A pixel that no copy shows well is not made more of than there is.
         heatmaps = total / shown.clamp(min=0.5)
@@ -118,7 +123,8 @@ class CropPoints(nn.Module):
         calibration: Calibration | None = None,
     ) -> None:
         super().__init__()
-        self.network, self.decoding, self.copies = network, decoding, copies
+        self.network, self.decoding = network, decoding
+        self.copies = COPIES if copies else ()
         mean, std = torch.tensor(network.mean), torch.tensor(network.std)
         self.register_buffer("scale", 1 / (255 * std[:, None, None]))
         self.register_buffer("offset", -(mean / std)[:, None, None])
@@ -134,9 +140,7 @@ class CropPoints(nn.Module):
 
     def heatmaps(self, crops: Tensor) -> Tensor:
         """Heatmaps (B, K, H/s, W/s) of (B, H, W, 3) uint8 RGB crops."""
-        return predict_heatmaps(
-            self.network, self.images(crops), self.flip_order, copies=self.copies
-        )
+        return predict_heatmaps(self.network, self.images(crops), self.flip_order, self.copies)
 
     def images(self, crops: Tensor) -> Tensor:
         """What the network sees (B, 3, H, W) of (B, H, W, 3) uint8 RGB crops."""

@@ -16,6 +16,7 @@ from pointillist.heatmaps import decode
 from pointillist.losses import HeatmapLoss
 from pointillist.methods.base import Method, MethodOptions, Setting
 from pointillist.models.localizer import Localizer
+from pointillist.points import predict_heatmaps
 
 
 class PseudoLabelsOptions(MethodOptions):
@@ -109,26 +110,14 @@ class PseudoLabels(Method):
     def _teach(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Points (B, K, 2) in crop pixels and confidence (B, K), averaged over copies."""
         self.teacher.eval()
-        views, stride = self.setting.views, self.model.stride
-        plain = views.plain(batch)
-        count, size = len(batch), views.size
-        on_map = (size[0] // stride, size[1] // stride)
-        total: Tensor | None = None
-        mirrors = (False, True) if self.setting.skeleton.flip_pairs else (False,)
-        copies = [(r, f) for r in self.options.rotations for f in mirrors]
-        for degrees, mirrored in copies:
-            angle = torch.full((count,), geometry.degrees(degrees), device=batch.index.device)
-            flipped = torch.full((count,), mirrored, device=angle.device)
-            turn = geometry.about(geometry.rotation(angle), size[0] / 2, size[1] / 2)
-            own = geometry.compose(turn, geometry.mirror(size[0], flipped))
-            images = geometry.warp(plain.images, own, size)
-            heatmaps = self.teacher(images).heatmaps.float()
-            back = geometry.at_stride(geometry.inverse(own), stride)
-            heatmaps = geometry.warp(heatmaps, back, on_map)
-            if mirrored:
-                heatmaps = heatmaps[:, views.order(heatmaps.device)]
-            total = heatmaps if total is None else total + heatmaps
-        assert total is not None
-        points, confidence = decode(total / len(copies), "dark")
+        plain = self.setting.views.plain(batch)
+        order = self.setting.views.order(batch.index.device)
+        heatmaps = predict_heatmaps(
+            self.teacher,
+            plain.images,
+            order if self.setting.skeleton.flip_pairs else None,
+            [(degrees, 1.0) for degrees in self.options.rotations],
+        )
+        points, confidence = decode(heatmaps, "dark")
         to_crop = geometry.inverse(plain.transform)
-        return transform_points(to_crop, points * stride), confidence
+        return transform_points(to_crop, points * self.model.stride), confidence
