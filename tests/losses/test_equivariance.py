@@ -27,22 +27,28 @@ def test_heatmaps_that_move_with_the_image_cost_nothing() -> None:
 
 def test_value_by_hand() -> None:
     # f(x) is 1 in the left column of a 1 x 2 map and moves one pixel to the right: g(f(x)) is
-    # (0, 1). Against f(g(x)) = (0.5, 0.5) the squares are 0.25 and 0.25.
+    # (0, 1). Against f(g(x)) = (0, 0.75) the squares are 0 and 0.0625. Unmoved it would be (1, 0)
+    # and 0.78125, moved to the left (0, 0) and 0.28125.
     heatmaps = torch.tensor([[[[1.0, 0.0]]]])
-    of_moved = torch.full((1, 1, 1, 2), 0.5)
+    of_moved = torch.tensor([[[[0.0, 0.75]]]])
     loss = TransformationEquivarianceLoss()
-    assert math.isclose(loss(of_moved, heatmaps, shift(1, 0)).item(), 0.25, rel_tol=1e-6)
+    assert math.isclose(loss(of_moved, heatmaps, shift(1, 0)).item(), 0.03125, rel_tol=1e-6)
     # Only the right pixel came from inside.
-    of_moved = torch.tensor([[[[9.0, 0.5]]]])
+    of_moved = torch.tensor([[[[9.0, 0.75]]]])
     valid = torch.tensor([[[False, True]]])
-    assert math.isclose(loss(of_moved, heatmaps, shift(1, 0), valid).item(), 0.25, rel_tol=1e-6)
+    assert math.isclose(loss(of_moved, heatmaps, shift(1, 0), valid).item(), 0.0625, rel_tol=1e-6)
 
 
-def test_both_branches_get_gradients() -> None:
-    heatmaps = torch.rand(1, 2, 6, 8, requires_grad=True)
-    of_moved = torch.rand(1, 2, 6, 8, requires_grad=True)
-    TransformationEquivarianceLoss()(of_moved, heatmaps, shift(0.5, 0.25)).backward()
-    assert heatmaps.grad is not None
-    assert of_moved.grad is not None
-    assert heatmaps.grad.abs().sum() > 0
-    assert of_moved.grad.abs().sum() > 0
+def test_gradcheck() -> None:
+    generator = torch.Generator().manual_seed(0)
+    of_moved, heatmaps = torch.rand(2, 2, 3, 4, 5, dtype=torch.float64, generator=generator)
+    transform = geometry.compose(geometry.rotation(torch.tensor([0.1, 0.2])), shift(0.5, 0.25))
+    valid = torch.rand(2, 4, 5, generator=generator) > 0.3
+    # Both branches get gradients. The loss is a parabola in each: the step does not matter,
+    # float32 does.
+    assert torch.autograd.gradcheck(
+        lambda a, b: TransformationEquivarianceLoss()(a, b, transform, valid).double(),
+        (of_moved.requires_grad_(), heatmaps.requires_grad_()),
+        eps=1e-2,
+        atol=1e-3,
+    )

@@ -24,3 +24,14 @@ def test_it_is_symmetric_and_zero_for_equal_ones() -> None:
     loss = TransformationInvarianceLoss()
     assert loss(first, second, counts) == loss(second, first, counts)
     assert loss(first, first, counts) == 0
+
+
+def test_gradient() -> None:
+    first = torch.randn(2, 3, 4, requires_grad=True)
+    second = torch.randn(2, 3, 4, requires_grad=True)
+    counts = torch.tensor([[True, False, True], [True, True, False]])
+    TransformationInvarianceLoss()(first, second, counts).backward()
+    # Of a mean over four channels and the four that count: 2 (z - z') / 16.
+    expected = (2 * (first - second).detach() / 16).where(counts[..., None], 0)
+    torch.testing.assert_close(first.grad, expected)
+    torch.testing.assert_close(second.grad, -expected)

@@ -11,7 +11,9 @@ import torch
 from test_methods import build, make_batch
 
 from pointillist import geometry
+from pointillist.methods import semantic_consistency
 from pointillist.methods.semantic_consistency import SemanticConsistency
+from pointillist.models.representation import represent
 
 NOTHING = Path("unused")
 
@@ -44,9 +46,10 @@ def test_weights_scale_their_losses(loss: str, teacher: str) -> None:
     assert values[1] == pytest.approx(3 * values[0], rel=1e-5)
 
 
+@pytest.mark.parametrize("teacher", ["none", "average"])
 @pytest.mark.parametrize("loss", ["semantic", "equivariance", "invariance"])
-def test_every_loss_reaches_the_network(loss: str) -> None:
-    method = ready(threshold=0.0)
+def test_every_loss_reaches_the_network(loss: str, teacher: str) -> None:
+    method = ready(threshold=0.0, teacher=teacher)
     method(make_batch())[loss].backward()
     weights = method.model.backbone.parameters()
     assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in weights)
@@ -86,8 +89,8 @@ def _keeping(kept: list[torch.Tensor]) -> Callable[..., dict[str, torch.Tensor]]
 def test_a_mirror_image_is_compared_with_the_other_sides_points(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Both copies are one network's; where one is a mirror image, all else being equal, their
-    representations agree better by exchanged names than by the same names."""
+    """What the teacher says of the left one is compared with the student's right one where one of
+    the views is a mirror image and all else is equal, because there it is the same place."""
     still = {"rotation": 0, "scale": 0, "shift": 0, "color": 0, "gray": 0}
     seen = {}
     for flip in (0.0, 1.0):
@@ -128,14 +131,39 @@ def test_burn_in_and_ramp() -> None:
     assert values[0.9] == pytest.approx(values[0.6], rel=1e-4)
 
 
-def test_true_heatmaps_are_a_switch() -> None:
+@pytest.mark.parametrize("teacher", ["none", "average"])
+@pytest.mark.parametrize("true_heatmaps", [True, False])
+def test_true_heatmaps_are_a_switch(
+    monkeypatch: pytest.MonkeyPatch, true_heatmaps: bool, teacher: str
+) -> None:
+    """Representations of labelled crops are cut out by ground truth, or by what was predicted."""
+    used: list[torch.Tensor] = []
+
+    def kept(features: torch.Tensor, heatmaps: torch.Tensor) -> torch.Tensor:
+        used.append(heatmaps.detach())
+        return represent(features, heatmaps)
+
+    monkeypatch.setattr(semantic_consistency, "represent", kept)
     batch = make_batch()
-    values = []
-    for true_heatmaps in (True, False):
-        method = ready(teacher="none", true_heatmaps=true_heatmaps)
-        torch.manual_seed(3)
-        values.append(method(batch)["equivariance"].item())
-    assert values[0] != values[1]
+    method = ready(teacher=teacher, threshold=0.0, true_heatmaps=true_heatmaps)
+    torch.manual_seed(3)
+    method(batch)
+    torch.manual_seed(3)  # the view that the method saw first
+    seen = batch if teacher == "none" else batch.select(batch.labeled)
+    view = method.setting.views.random(seen, method.setting.view_options)
+    target, known = method.targets(view)[:3], view.annotated[:3]
+    assert torch.allclose(used[0][:3][known], target[known]) is true_heatmaps
+
+
+@pytest.mark.parametrize("transform", ["affine", "perspective"])
+def test_what_moves_the_second_pass(transform: str) -> None:
+    method = ready(teacher="none", transform=transform)
+    torch.manual_seed(0)
+    moved = method._transform(method.setting.views.plain(make_batch()))
+    lines = moved[:, 2, :2].abs().amax(dim=1)  # parallels stay parallel where they are 0
+    assert bool((lines < 1e-9).all()) is (transform == "affine")
+    corners = geometry.transform_points(moved, torch.tensor([[[0.0, 0.0], [64.0, 48.0]]]))
+    assert len(corners.unique(dim=0)) == 6  # each crop by its own
 
 
 def test_padding_does_not_count_in_the_equivariance() -> None:
