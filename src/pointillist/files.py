@@ -61,6 +61,10 @@ def read_json(path: str | Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise DataError("there is no such file", where=path) from None
+    except IsADirectoryError:
+        raise DataError(
+            "this is a folder, not a JSON file", where=path, do="Name the file in it."
+        ) from None
     except json.JSONDecodeError as error:
         raise DataError(
             f"this is not valid JSON: {error.msg} (column {error.colno})",

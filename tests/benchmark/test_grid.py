@@ -67,6 +67,21 @@ def test_a_finished_cell_is_never_run_twice_and_a_killed_one_is_continued(
     assert read(where, grid[1])["steps"] == 2
 
 
+@pytest.mark.parametrize("done", [True, False])
+def test_a_cell_of_another_length_is_not_taken_for_this_one(
+    protocol: Protocol, where: dict[str, Any], done: bool
+) -> None:
+    cell = Cell("supervised", 25, 0)
+    run_grid(protocol, [cell], **where, training={"max_steps": 1}, keep_runs=True)
+    if not done:  # a training that was killed after its only step
+        (where["results"] / "tiny" / f"{cell.name}.json").unlink()
+    with pytest.raises(ConfigError, match=r"there with other steps: 1, not 2.*--results"):
+        run_grid(protocol, [cell], **where)
+    with pytest.raises(ConfigError, match=r"other minutes: no limit, not 5"):
+        run_grid(protocol, [cell], **where, training={"max_steps": 1, "max_minutes": 5})
+    run_grid(protocol, [cell], **where, training={"max_steps": 1})
+
+
 def test_a_cell_that_fails_does_not_take_the_others_along(
     protocol: Protocol, creatures: Path, where: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,8 +9,10 @@ import pytest
 from pointillist.benchmark.cells import Cell, run_cell
 from pointillist.benchmark.protocol import DataSource, Protocol, open_protocol, protocol_names
 from pointillist.errors import ConfigError, DataError
+from pointillist.formats import open_dataset
 from pointillist.methods import METHODS
 from pointillist.methods.consistency import easy_view
+from pointillist.split import split_dataset
 
 
 def test_the_protocols_that_ship() -> None:
@@ -89,8 +91,27 @@ def test_missing_data_is_told_with_where_it_lives(
         open_protocol("atrw").open_data()
     assert str(tmp_path / "atrw") in str(error.value)
     monkeypatch.delenv("POINTILLIST_DATA")
-    with pytest.raises(ConfigError, match="POINTILLIST_DATA is not set"):
+    with pytest.raises(ConfigError, match=r"POINTILLIST_DATA is not set.*export.*https://"):
         open_protocol("atrw").open_data()
+
+
+def test_mpii_and_atrw_are_split_as_they_come(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POINTILLIST_DATA", str(data))
+    mpii = on_fixtures("mpii", {"train": "mpii/test_mpii.json"})
+    images = mpii.open_data()
+    assert len(images) == 5
+    assert all(image.labeled for image in images)
+    assert mpii.split.ranges == {"train": "0:10000", "val": "10000:13311", "test": "13311:16269"}
+    tigers = {"train": "atrw/test_atrw.json", "test": "atrw/test_atrw.json"}
+    atrw = on_fixtures("atrw", tigers)
+    assert set(open_protocol("atrw").data.files) == set(tigers)
+    parts = split_dataset(atrw.open_data(), groups=atrw.split.groups)
+    assert [len(part) for part in (parts.labeled, parts.val, parts.test)] == [1, 1, 2]
+
+
+def test_a_folder_where_a_file_belongs_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"a folder, not a JSON file.*Name the file"):
+        open_dataset(tmp_path, "mpii")
 
 
 def test_names_are_helped_with() -> None:

@@ -12,9 +12,10 @@ import numpy as np
 from pydantic import BaseModel
 
 from pointillist.benchmark.protocol import Protocol
+from pointillist.config import read_yaml
 from pointillist.dataset import Dataset
 from pointillist.errors import ConfigError, DataError, PointillistError
-from pointillist.files import write_json
+from pointillist.files import read_json, write_json
 from pointillist.inference import evaluate
 from pointillist.lock import FolderLock
 from pointillist.methods import get_method
@@ -65,7 +66,9 @@ def cells(
     for name, shares in (("fractions", fractions), ("unlabeled", unlabeled)):
         for share in shares:
             if not 0 < share <= 100:
-                raise ConfigError(f"{name}: {share:g} is no percentage above 0")
+                raise ConfigError(
+                    f"{name}: {share:g} is no percentage above 0", do="Give 5 for 5 %, 100 for all."
+                )
     kinds = {row: get_method(protocol.method_of(row)) for row in rows}
     grid: dict[Cell, None] = {}
     for seed in range(seeds) if isinstance(seeds, int) else seeds:
@@ -120,6 +123,31 @@ class Work(BaseModel):
     def log(self) -> Path:
         """What a failed cell had to say."""
         return self.runs / self.protocol.name / f"{self.cell.name}.log"
+
+    def check(self) -> None:
+        """Looks at the options, and at what is there of the cell already.
+
+        Raises:
+            ConfigError: an option is wrong, or a result or a begun training is there that is
+                longer or shorter than what is wanted.
+        """
+        wanted = self.protocol.config_for(self.cell.method, self.cell.seed, self.training).training
+        begun = self.folder / "config.yaml"
+        if self.file.exists():
+            there, values = self.file, read_json(self.file)["config"]
+        elif begun.exists():
+            there, values = self.folder, read_yaml(begun)
+        else:
+            return
+        for name, unit in (("max_steps", "steps"), ("max_minutes", "minutes")):
+            found, needed = values["training"].get(name), getattr(wanted, name)
+            if found != needed:
+                have, want = ("no limit" if n is None else f"{n:,}" for n in (found, needed))
+                raise ConfigError(
+                    f"{self.cell.name} is there with other {unit}: {have}, not {want}",
+                    where=there,
+                    do="Remove it, or choose other folders with --results and --runs.",
+                )
 
     def lock(self) -> FolderLock:
         """Holds the cell for this process.

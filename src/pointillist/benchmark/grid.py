@@ -83,10 +83,11 @@ def run_grid(
     Raises:
         CellsFailed: at the end, where cells have no result.
         GridStopped: Ctrl-C or a signal to end; the same call continues.
-        PointillistError: the protocol's data or an option of a row is not what it should be.
+        PointillistError: the protocol's data or an option of a row is not what it should be, or
+            a cell is there whose training was of another length.
     """
     if jobs < 1:
-        raise ConfigError(f"{jobs} cells at a time are none")
+        raise ConfigError(f"{jobs} cells at a time are none", do="Give --jobs 1 or more.")
     apart = ray is not None or jobs > 1
     open_works = []
     for cell in grid:
@@ -99,10 +100,10 @@ def run_grid(
             keep_run=keep_runs,
             quiet=quiet or apart,
         )
+        work.check()  # what is wrong for one ends it here, before any begins
         if work.file.exists():
             say(f"{cell.name}: done before")
         else:
-            protocol.config_for(cell.method, cell.seed, work.training)  # a wrong one ends it here
             open_works.append(work)
     if not open_works:
         return

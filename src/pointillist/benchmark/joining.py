@@ -36,7 +36,11 @@ def join_parts(
     images: list[Image] = []
     for name, part in parts.items():
         if name == "test" and part.skeleton != train.skeleton:
-            raise DataError("the test images have other keypoints", where=part.root)
+            raise DataError(
+                "the test images have other keypoints",
+                where=part.root,
+                do="Both files must list the same keypoints in the same order.",
+            )
         for image in part.images:
             kept = image
             if annotated_only and name != "test":
@@ -51,7 +55,9 @@ def join_parts(
     wanted = sum((held_out or {}).values())
     if wanted >= len(labeled):
         raise DataError(
-            f"{wanted} images cannot be held out: {len(labeled)} are labelled", where=train.root
+            f"{wanted} images cannot be held out: {len(labeled)} are labelled",
+            where=train.root,
+            do="Is this the whole data set? Otherwise lower the protocol's held_out.",
         )
     order = iter(np.random.default_rng(_SEED).permutation(labeled).tolist())
     for name, count in (held_out or {}).items():

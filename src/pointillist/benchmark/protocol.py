@@ -79,13 +79,15 @@ class Protocol(BaseModel):
 
     def data_folder(self) -> Path:
         """Where the data is; a missing one is told with where it lives."""
-        folder = _below(DATA_VARIABLE, self.data.path, f"the data of protocol {self.name}")
+        lives = f"The data set lives at {self.data.home}."
+        what = f"the data of protocol {self.name}"
+        folder = _below(DATA_VARIABLE, self.data.path, what, lives)
         for place in (folder, *(folder / name for name in self.data.files.values())):
             if not place.exists():
                 raise DataError(
                     f"protocol {self.name} expects its data here",
                     where=place,
-                    do=f"The data set lives at {self.data.home}.",
+                    do=lives,
                 )
         return folder
 
@@ -166,11 +168,12 @@ def _merge(into: dict[str, Any], layer: dict[str, Any]) -> None:
             into[key] = value
 
 
-def _below(variable: str, name: str, what: str) -> Path:
+def _below(variable: str, name: str, what: str, lives: str = "") -> Path:
     folder = os.environ.get(variable)
     if not folder:
         raise ConfigError(
-            f"{variable} is not set: {what} ('{name}') is looked for below the folder it names"
+            f"{variable} is not set: {what} ('{name}') is looked for below the folder it names",
+            do=f"Set it: export {variable}=FOLDER. {lives}".rstrip(),
         )
     return Path(folder) / name
 
