@@ -330,3 +330,15 @@ def evaluate(
     predicted.problems = problems
     scores = score(truth, predicted, alphas=alphas, normalizer=normalizer, paired=not detected)
     return scores, truth, predicted
+
+
+def evaluate_one_look(run: Run, data: Dataset, *, quiet: bool = True) -> dict[str, Any]:
+    """Scores of :func:`evaluate` with every crop seen once: no mirror image, no copies.
+
+    What training alone has given: averaging over looks adds to a network what another one may
+    have learnt, so that methods are further apart, or closer together, than what they teach.
+    """
+    config = run.config.model_copy(deep=True)
+    config.input.copies = False
+    scores, _, _ = evaluate(Run(run.path, config, run.skeleton), data, flip=False, quiet=quiet)
+    return scores

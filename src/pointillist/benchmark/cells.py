@@ -16,10 +16,10 @@ from pointillist.config import read_yaml
 from pointillist.dataset import Dataset
 from pointillist.errors import ConfigError, DataError, PointillistError
 from pointillist.files import read_json, write_json
-from pointillist.inference import evaluate
+from pointillist.inference import evaluate, evaluate_one_look
 from pointillist.lock import FolderLock
 from pointillist.methods import get_method
-from pointillist.run import Run, environment
+from pointillist.run import environment
 from pointillist.split import split_dataset
 from pointillist.training import train
 
@@ -227,6 +227,9 @@ def run_cell(
         quiet=quiet,
     )
     scores, _, _ = evaluate(run, parts.test, flip=protocol.flip_test, quiet=quiet)
+    once = scores
+    if protocol.flip_test or run.config.input.copies:
+        once = evaluate_one_look(run, parts.test, quiet=quiet)
     ended = run.metrics
     around = environment()
     return {
@@ -240,33 +243,14 @@ def run_cell(
         "best_val_pck@0.1": ended["best_val_pck@0.1"],
         "best_step": ended["best_step"],
         "metrics": scores,
-        "one_look": one_look(run, parts.test, protocol, scores),
+        # As the ICLR 2021 paper scores.
+        "one_look": {protocol.metric: {k: once[protocol.metric][k] for k in ("value", "ci95")}},
         "dataset": ended["dataset"] | {"test": len(parts.test)},
         "config": protocol.portable(cell.method, run.config),
         "commit": around["commit"],
         "versions": around["versions"],
         "machine": around["machine"],
     }
-
-
-def one_look(
-    run: Run, test: Dataset, protocol: Protocol, scores: dict[str, Any]
-) -> dict[str, dict[str, Any]]:
-    """The protocol's metric from every crop seen once, without mirror image and copies, which is
-    how the ICLR 2021 paper scores: what training alone has given, next to what more looks add.
-
-    Args:
-        run: the trained network.
-        test: the images to score it on.
-        protocol: whose metric and flip test they are.
-        scores: the protocol's own, which are the answer if they were from one look.
-    """
-    if protocol.flip_test or run.config.input.copies:
-        plain = run.config.model_copy(deep=True)
-        plain.input.copies = False
-        once = Run(run.path, plain, run.skeleton)
-        scores, _, _ = evaluate(once, test, flip=False)
-    return {protocol.metric: {key: scores[protocol.metric][key] for key in ("value", "ci95")}}
 
 
 def some_of(dataset: Dataset, percent: float, seed: int) -> Dataset:
