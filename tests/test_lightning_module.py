@@ -21,7 +21,7 @@ def method(config: Config) -> Supervised:
     torch.manual_seed(0)
     model = create_localizer(config.model, len(SKELETON))
     views = ViewMaker((64, 48), SKELETON, model.mean, model.std)
-    setting = Setting(views, config.views, sigma=1.5, skeleton=SKELETON, steps=10)
+    setting = Setting(views, config.views, sigma=1.5, skeleton=SKELETON)
     return Supervised(model, setting, SupervisedOptions())
 
 

@@ -164,7 +164,7 @@ def warp(
         transform: (B, 3, 3) from input pixels to output pixels.
         size: width and height of the output.
         padding: what lies outside: ``zeros``, ``border`` or ``reflection``.
-        mode: ``bilinear`` or ``nearest``.
+        mode: ``bilinear``, or ``bicubic``, which peaks survive better.
 
     Returns:
         (B, C, height, width) in float32, or float64 where the images are.

@@ -254,7 +254,6 @@ def _build(config: Config, skeleton: Skeleton) -> tuple[Method, ViewMaker]:
         view_options=config.views,
         sigma=config.input.sigma,
         skeleton=skeleton,
-        steps=config.training.max_steps,
     )
     return kind(model, setting, options), views
 

@@ -30,7 +30,7 @@ def build(name: str, **options: Any) -> Teaching:
     kind = METHODS[name]
     model = create_localizer(ModelOptions(backbone=TINY, width=16), len(SKELETON))
     views = ViewMaker(SIZE, SKELETON, model.mean, model.std)
-    setting = Setting(views, ViewOptions(), 1.5, SKELETON, steps=10)
+    setting = Setting(views, ViewOptions(), 1.5, SKELETON)
     method = kind(model, setting, kind.Options(**{"burn_in": 0, "ramp": 0, **options})).train()
     assert isinstance(method, Teaching)
     method.progress = 0.5

@@ -59,7 +59,7 @@ def trained(weak: ViewOptions) -> tuple[float, float, bool]:
     options = MeanTeacherOptions(
         unsupervised=3000, burn_in=0.3, ramp=0.2, threshold=0, weak=weak, strong=HARD
     )
-    method = MeanTeacher(model, Setting(views, MILD, 1.5, SKELETON, STEPS), options).train()
+    method = MeanTeacher(model, Setting(views, MILD, 1.5, SKELETON), options).train()
     method._watch = CollapseWatch(every=10)
     average = WeightAverage(model, 0.95)
     object.__setattr__(method, "average", average.network)

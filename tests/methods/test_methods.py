@@ -67,7 +67,7 @@ def build(
     views = ViewMaker(SIZE, SKELETON, model.mean, model.std)
     if name == "generative":
         options |= {"perceptual_backbone": BACKBONE, "perceptual_weights": perceptual}
-    setting = Setting(views, ViewOptions(), 1.5, SKELETON, steps=10)
+    setting = Setting(views, ViewOptions(), 1.5, SKELETON)
     method = kind(model, setting, kind.Options(**options)).train()
     if average:  # as a training gives it to those who have a use for it
         teacher = copy.deepcopy(model).requires_grad_(False).eval()

@@ -36,7 +36,7 @@ def distilling(options: PseudoLabelsOptions = OPTIONS) -> PseudoLabels:
     """The method in its second stage, with a teacher that finds dots."""
     teacher = Counting()
     views = ViewMaker(SIZE, SKELETON, teacher.mean, teacher.std)
-    method = PseudoLabels(teacher, Setting(views, ViewOptions(), 1.5, SKELETON, 10), options)
+    method = PseudoLabels(teacher, Setting(views, ViewOptions(), 1.5, SKELETON), options)
     method.second_stage.fill_(True)
     return method
 

@@ -23,7 +23,7 @@ def supervised(views: ViewOptions = PLAIN, weight: float = 1000.0) -> Supervised
     torch.manual_seed(0)
     model = create_localizer(ModelOptions(backbone=TINY, width=16), len(SKELETON))
     maker = ViewMaker(SIZE, SKELETON, model.mean, model.std)
-    setting = Setting(maker, views, sigma=1.5, skeleton=SKELETON, steps=10)
+    setting = Setting(maker, views, sigma=1.5, skeleton=SKELETON)
     return Supervised(model, setting, SupervisedOptions(weight=weight))
 
 

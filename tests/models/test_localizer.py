@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor, nn
 
 from pointillist.errors import ConfigError
 from pointillist.models.localizer import Localizer, create_localizer
@@ -121,63 +120,3 @@ def test_sizes_that_fit() -> None:
 def test_no_keypoints() -> None:
     with pytest.raises(ConfigError, match="at least one keypoint"):
         localizer(keypoints=0)
-
-
-class Own(nn.Module):
-    """A network of a user's: coarse to fine, or only the last."""
-
-    def __init__(self, *strides: int, alone: bool = False) -> None:
-        super().__init__()
-        self.convolutions = nn.ModuleList(
-            nn.Conv2d(3, stride, kernel_size=stride, stride=stride) for stride in strides
-        )
-        self.norm = nn.BatchNorm2d(3)
-        self.alone = alone
-
-    def forward(self, images: Tensor) -> Tensor | tuple[Tensor, ...]:
-        images = self.norm(images)
-        features = tuple(convolution(images) for convolution in self.convolutions)
-        return features[-1] if self.alone else features
-
-
-def test_a_network_of_one_s_own_is_wrapped_as_it_is() -> None:
-    own = Own(16, 8, 4)
-    before = {name: value.clone() for name, value in own.state_dict().items()}
-    model = Localizer.wrap(own, keypoints=3, width=8, image_size=(64, 32))
-    assert model.backbone.model is own
-    assert own.training
-    assert all(torch.equal(before[name], value) for name, value in own.state_dict().items())
-    assert model.backbone.strides == (4, 8, 16)
-    assert model.backbone.channels == (4, 8, 16)  # as many as the stride, see above
-    heatmaps, features = model(torch.randn(2, 3, 48, 32))
-    assert heatmaps.shape == (2, 3, 12, 8)
-    assert features.shape == (2, 8, 12, 8)
-    heatmaps.sum().backward()
-    assert all(p.grad is not None for p in model.parameters())
-
-
-@pytest.mark.parametrize("stride", [1, 2, 8])
-def test_a_single_feature_may_have_any_stride(stride: int) -> None:
-    model = Localizer.wrap(Own(stride, alone=True), keypoints=3, width=8)
-    assert model.backbone.strides == (stride,)
-    assert model(torch.randn(2, 3, 16, 32)).heatmaps.shape == (2, 3, 4, 8)
-
-
-def test_wrapping_takes_the_normalisation_s_channels() -> None:
-    model = Localizer.wrap(nn.Conv2d(1, 4, 4, 4), keypoints=2, width=8, mean=[0.4], std=[0.2])
-    assert (model.mean, model.std) == ((0.4,), (0.2,))
-    assert model(torch.randn(1, 1, 8, 8)).heatmaps.shape == (1, 2, 2, 2)
-
-
-@pytest.mark.parametrize(
-    ("module", "size", "message"),
-    [
-        (nn.Linear(3, 3), (64, 64), "Linear cannot take an image of 64 x 64 pixels"),
-        (nn.Flatten(), (8, 8), r"Flatten returns a tensor of shape \(1, 192\)"),
-        (nn.Conv2d(3, 4, 3), (64, 64), r"Conv2d returns a tensor of shape \(1, 4, 62, 62\)"),
-        (nn.Conv2d(3, 4, 3, 3), (96, 96), "stride 3"),
-    ],
-)
-def test_what_cannot_be_wrapped(module: nn.Module, size: tuple[int, int], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        Localizer.wrap(module, keypoints=2, image_size=size)

@@ -69,14 +69,12 @@ class Setting:
         view_options: ranges of the random views that supervised training sees.
         sigma: of the target Gaussians in heatmap pixels.
         skeleton: of the points.
-        steps: how many steps the training has.
     """
 
     views: ViewMaker
     view_options: ViewOptions
     sigma: float
     skeleton: Skeleton
-    steps: int
 
 
 class Method(nn.Module, ABC):

@@ -5,16 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
 from pointillist import geometry
 from pointillist.augment import random_perspective
 from pointillist.batch import Batch
+from pointillist.errors import ConfigError, PointillistError
 from pointillist.heatmaps import encode, soft_argmax
 from pointillist.losses import HeatmapLoss, PerceptualLoss
 from pointillist.methods.base import Method, MethodOptions, Setting, ramped
-from pointillist.models.backbones import create_backbone
+from pointillist.models.backbones import Backbone, create_backbone
 from pointillist.models.generator import Generator
 from pointillist.models.localizer import Localizer
 
@@ -59,16 +61,22 @@ class Generative(Method):
     name: ClassVar[str] = "generative"
     Options: ClassVar[type[MethodOptions]] = GenerativeOptions
     options: GenerativeOptions
+    scale: Tensor
+    offset: Tensor
 
     def __init__(self, model: Localizer, setting: Setting, options: MethodOptions) -> None:
         super().__init__(model, setting, options)
         self.generator = Generator(model.keypoints)
-        file = self.options.perceptual_weights
-        network = create_backbone(
-            self.options.perceptual_backbone, pretrained=file is None, weights=file
-        )
+        network = _judge(self.options)
         self.supervised = HeatmapLoss()
         self.perceptual = PerceptualLoss(network)
+        # From images as the localizer wants them to images as the other network wants them.
+        (mean, std), (their_mean, their_std) = (
+            (torch.tensor(n.mean)[:, None, None], torch.tensor(n.std)[:, None, None])
+            for n in (model, network)
+        )
+        self.register_buffer("scale", std / their_std, persistent=False)
+        self.register_buffer("offset", (mean - their_mean) / their_std, persistent=False)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Heatmaps of every crop; labelled ones are scored, all are regenerated from."""
@@ -87,6 +95,29 @@ class Generative(Method):
             appearance = geometry.warp(view.images, transform, view.size, padding="reflection")
             points = soft_argmax(heatmaps, options.temperature)
             drawn = encode(points, (heatmaps.shape[-1], heatmaps.shape[-2]), self.setting.sigma)
-            error = self.perceptual(self.generator(appearance, drawn), view.images)
+            made = self.generator(appearance, drawn)
+            error = self.perceptual(
+                *(image * self.scale + self.offset for image in (made, view.images))
+            )
             losses["generation"] = weight * options.generation * error
         return losses
+
+
+def _judge(options: GenerativeOptions) -> Backbone:
+    """The network that compares images; half of one would compare by noise."""
+    name, file = options.perceptual_backbone, options.perceptual_weights
+    advice = "Give a file of all its weights: --set method_options.perceptual_weights=FILE."
+    try:
+        network = create_backbone(name, pretrained=file is None, weights=file)
+    except ConfigError:
+        raise
+    except PointillistError as error:
+        raise PointillistError(error.what, do=advice) from error
+    report = network.weights_report
+    if report is not None and (report.missing or report.mismatched):
+        raise ConfigError(
+            f"these weights do not fit {name}, which compares images: {report.summary()}",
+            where=file,
+            do=advice,
+        )
+    return network

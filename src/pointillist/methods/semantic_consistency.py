@@ -64,10 +64,12 @@ class SemanticConsistencyOptions(MethodOptions):
     invariance: float = Field(30.0, ge=0, description="lambda_4")
     channels: int = Field(64, ge=1, description="C, of a representation")
     transform: Literal["perspective", "affine"] = Field(
-        "perspective", description="kind of the random transform between the two passes"
+        "perspective",
+        description="kind of the random transform between the two passes; affine: turned by up to "
+        "30 degrees, scaled by 20 % and shifted by 5 % at most",
     )
     strength: float = Field(
-        0.15, gt=0, lt=0.5, description="of the perspective: d as a share of the shorter side"
+        0.15, gt=0, lt=0.5, description="of the perspective alone: d as a share of the shorter side"
     )
     normalized: bool = Field(
         True,
@@ -106,8 +108,12 @@ class SemanticConsistency(Method):
     """Learns heatmaps and pose-invariant representations of keypoints together.
 
     Moskvyak, Maire, Dayoub and Baktashmotlagh, "Semi-supervised keypoint localization", ICLR
-    2021: L = l_1 L_sup + l_2 L_sc + l_3 L_te + l_4 L_ti (eq. 5). Every crop goes through the
-    network twice, as it is and moved by a random transform.
+    2021: L = l_1 L_sup + l_2 L_sc + l_3 L_te + l_4 L_ti (eq. 5). As published (``teacher: none``)
+    every crop goes through the network twice, as it is and moved by a random transform g. By
+    default, ours, the averaged network answers for the unlabelled crops in an easy view and the
+    network learns that in a hard one; what leads from one view to the other takes the place of g,
+    and labelled crops are seen once. The average is of the localizer: projection and classifier
+    are the learning network's in both views.
     """
 
     name: ClassVar[str] = "semantic_consistency"

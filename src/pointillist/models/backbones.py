@@ -174,7 +174,7 @@ def create_backbone(
     max_stride: int = 16,
     in_channels: int = 3,
 ) -> Backbone:
-    """A backbone by its timm name.
+    """A backbone by its timm name, or one's own by that of the function that makes it.
 
     Features have the strides 4 to ``max_stride`` that the model has. Where it has none of these
     (a ViT of patch size 32, say), its finest one beyond is taken; layers after the last feature
@@ -183,6 +183,8 @@ def create_backbone(
 
     Args:
         name: as in ``timm.list_models()``; a tag of pretrained weights may follow after a dot.
+            Or ``module:function``, see :func:`~pointillist.models.own.create_own`: such a network
+            is as it is, of the other options only ``weights`` is for it.
         pretrained: load the weights that timm publishes.
         weights: load a local file instead; ``weights_report`` says what it gave.
         max_stride: 16 or 32.
@@ -193,14 +195,16 @@ def create_backbone(
         PointillistError: the published weights could not be downloaded.
     """
     from pointillist.models.hrnet import HRNetBackbone
+    from pointillist.models.own import create_own
 
     if max_stride not in (16, 32):
         raise ConfigError(f"max_stride must be 16 or 32, not {max_stride}")
     if pretrained and weights is not None:
         raise ConfigError("give either pretrained or weights, not both")
-    _check_name(name)
     backbone: Backbone
-    if name.startswith("hrnet"):
+    if ":" in name:
+        backbone = create_own(name)
+    elif _known(name).startswith("hrnet"):
         backbone = HRNetBackbone(name, pretrained=pretrained, in_channels=in_channels)
     else:
         backbone = TimmBackbone(
@@ -243,13 +247,13 @@ def normalisation(
     return tuple(mean[c % len(mean)] for c in channels), tuple(std[c % len(std)] for c in channels)
 
 
-def _check_name(name: str) -> None:
+def _known(name: str) -> str:
     architecture, _, tag = name.partition(".")
     known = timm.list_models()
     if architecture in known:
         known = timm.list_models(f"{architecture}.*", pretrained=True)
         if not tag or name in known:
-            return
+            return name
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     raise ConfigError(
         f"there is no backbone '{name}'",

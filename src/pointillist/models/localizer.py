@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from torch import Tensor, nn
 
 from pointillist.errors import ConfigError
-from pointillist.models.backbones import IMAGENET_MEAN, IMAGENET_STD, Backbone, create_backbone
+from pointillist.models.backbones import Backbone, create_backbone
 from pointillist.models.heads import STRIDE, FusionHead, HighResolutionHead, LocalizerOutput
 from pointillist.models.hrnet import HRNetBackbone
 from pointillist.models.options import ModelOptions
@@ -65,59 +63,6 @@ class Localizer(nn.Module):
                 f"width and height must be multiples of {multiple}",
                 do=f"The nearest size is {nearest[0]} x {nearest[1]}.",
             )
-
-    @classmethod
-    def wrap(
-        cls,
-        module: nn.Module,
-        keypoints: int,
-        *,
-        image_size: tuple[int, int] = (256, 256),
-        width: int = 128,
-        mean: Sequence[float] = IMAGENET_MEAN,
-        std: Sequence[float] = IMAGENET_STD,
-    ) -> Localizer:
-        """A localizer around a network of one's own, which is used as it is.
-
-        Args:
-            module: turns images (B, C, H, W) into one feature tensor or a list of them, each
-                (B, channels, H / stride, W / stride). A dry run finds channels and strides.
-            keypoints: K.
-            image_size: (width, height) in pixels that the module can take, for the dry run.
-            width: channels of the fused features.
-            mean, std: the normalisation it expects, for each of its C input channels.
-
-        Raises:
-            ConfigError: the dry run fails, or what it returns cannot be fused.
-        """
-        return cls(_OwnBackbone(module, image_size, mean, std), keypoints, width=width)
-
-
-class _OwnBackbone(Backbone):
-    """A module of the user's, its features put in order from fine to coarse."""
-
-    def __init__(
-        self,
-        module: nn.Module,
-        image_size: tuple[int, int],
-        mean: Sequence[float],
-        std: Sequence[float],
-    ) -> None:
-        super().__init__(module, type(module).__name__, mean=mean, std=std)
-        self._order: list[int] | None = None
-        self.probe(*image_size)
-        self._order = sorted(range(len(self.strides)), key=self.strides.__getitem__)
-        self.strides = tuple(self.strides[i] for i in self._order)
-        self.channels = tuple(self.channels[i] for i in self._order)
-        if 3 in self.strides:
-            raise ConfigError(
-                f"{self.name} returns a feature of stride 3, which cannot be brought to stride 4"
-            )
-
-    def forward(self, images: Tensor) -> list[Tensor]:
-        output = self.model(images)
-        features = [output] if isinstance(output, Tensor) else list(output)
-        return features if self._order is None else [features[i] for i in self._order]
 
 
 def create_localizer(options: ModelOptions, keypoints: int) -> Localizer:

@@ -16,7 +16,8 @@ class ModelOptions(BaseModel):
     backbone: str = Field(
         default="resnet18",
         description="name of a timm model; HRNets ('hrnet_w32') keep their stride-4 branch, "
-        "of all others the features of several strides are fused to stride 4",
+        "of all others the features of several strides are fused to stride 4. Or a network of "
+        "one's own, by the function that makes it: 'module:function'",
     )
     pretrained: bool = Field(
         default=False,
