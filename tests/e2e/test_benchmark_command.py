@@ -39,7 +39,7 @@ def test_a_grid_its_table_and_its_place_in_a_page(
     assert sorted(f.stem for f in (tmp_path / "results" / "tiny").iterdir()) == names
     assert "[3/3]" in done.out
     head, _, *rows = page.read_text(encoding="utf-8").splitlines()[1:-1]
-    assert head == "| method | steps | 25 % labels |"
+    assert head == "| method | steps | 25 % labels | 25 %, one look |"
     assert [row.split(" | ")[0] for row in rows] == ["| supervised", "| te_ti"]
 
     again = console("benchmark", *mine, *words)
