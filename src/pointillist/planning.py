@@ -1,4 +1,4 @@
-"""What the default method decides from the amount of data, where nobody else has."""
+"""What the default method decides from the data, where nobody else has."""
 
 from __future__ import annotations
 
@@ -15,8 +15,12 @@ _FEWEST, _MOST = 3000, 40_000
 #: Steps after which the teacher begins, and in which its weight grows; and as shares, at most.
 _BURN_IN, _RAMP = (1000, 0.25), (400, 0.1)
 
+#: Objects lie every way where more than this share is turned by over 90 degrees: a third of the
+#: people of LSP, a twentieth of the birds of CUB (``docs/findings.md``).
+_EVERY_WAY = 0.2
 
-def planned(config: Config, labeled: int, unlabeled: int) -> Config:
+
+def planned(config: Config, labeled: int, unlabeled: int, turned: float) -> Config:
     """The config with what ``auto`` chooses for it; of other methods it is returned as it is.
 
     What is given stays: a step count from a file, a preset or the command line, an option of the
@@ -28,6 +32,7 @@ def planned(config: Config, labeled: int, unlabeled: int) -> Config:
     Args:
         config: of a training that has not begun.
         labeled, unlabeled: crops, of which an image may have several.
+        turned: share of labelled objects that :func:`pointillist.poses.turned_share` finds.
     """
     if config.method != "auto":
         return config
@@ -46,6 +51,8 @@ def planned(config: Config, labeled: int, unlabeled: int) -> Config:
     if config.training.max_minutes is None:  # otherwise nobody knows how many steps there will be
         for name, (most, share) in (("burn_in", _BURN_IN), ("ramp", _RAMP)):
             options[name] = min(share, most / steps)
+    if turned > _EVERY_WAY and "rotation" not in config.views.model_fields_set:
+        options["turned"] = 180.0
     prediction: dict[str, Any] = {}
     if "copies" not in config.input.model_fields_set:
         prediction["copies"] = True

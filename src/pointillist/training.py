@@ -35,6 +35,7 @@ from pointillist.logs import make_loggers, silence_lightning
 from pointillist.methods import Method, Setting, get_method
 from pointillist.models.localizer import create_localizer
 from pointillist.planning import planned
+from pointillist.poses import turned_share
 from pointillist.progress import counted, tell
 from pointillist.run import Run
 from pointillist.samples import Sample, labeled_samples, unlabeled_samples
@@ -112,10 +113,13 @@ def train(
             strict=strict,
             quiet=quiet,
         )
-        crops = len(labeled_samples(parts.labeled)), len(unlabeled_samples(parts.unlabeled))
-        given, config = config, planned(config, *crops)
+        known = [sample.instance for sample in labeled_samples(parts.labeled) if sample.instance]
+        count = len(unlabeled_samples(parts.unlabeled))
+        given, config = config, planned(config, len(known), count, turned_share(known))
         if config.training.max_steps != given.training.max_steps:
             tell(f"planned: {config.training.max_steps:,} steps", quiet)
+        if config.method_options.get("turned") != given.method_options.get("turned"):
+            tell("planned: crops turned every way, as the labelled objects lie", quiet)
         # Both before a wrong option leaves a folder behind.
         built = _build(config, parts.skeleton)
         check_machine(config.training, built[0].model)

@@ -144,9 +144,13 @@ class SemanticConsistency(Method):
             losses = self._from_itself(batch)
         return {n: v if n == "supervised" else weight * v for n, v in losses.items()}
 
+    def ranges(self) -> tuple[ViewOptions, ViewOptions]:
+        """Of a step's views of labelled crops, and of those in which a teacher is learnt from."""
+        return self.setting.view_options, self.options.hard
+
     def _supervised_only(self, batch: Batch) -> dict[str, Tensor]:
         """Before the other losses begin: one pass of the labelled crops."""
-        view = self.setting.views.random(batch.select(batch.labeled), self.setting.view_options)
+        view = self.setting.views.random(batch.select(batch.labeled), self.ranges()[0])
         error = self.supervised(
             self.model(view.images).heatmaps, self.targets(view), view.annotated
         )
@@ -155,7 +159,7 @@ class SemanticConsistency(Method):
     def _from_itself(self, batch: Batch) -> dict[str, Tensor]:
         """As published: every crop goes through the network twice."""
         options = self.options
-        view = self.setting.views.random(batch, self.setting.view_options)
+        view = self.setting.views.random(batch, self.ranges()[0])
         transform = self._transform(view)
         moved = geometry.warp(view.images, transform, view.size)
         heatmaps, features = self._forward(torch.cat([view.images, moved]))
@@ -195,8 +199,9 @@ class SemanticConsistency(Method):
         """The averaged network answers for the unlabelled crops; labelled ones are seen once."""
         options, views = self.options, self.setting.views
         labeled, unlabeled = batch.select(batch.labeled), batch.select(~batch.labeled)
-        view = views.random(labeled, self.setting.view_options)
-        easy, hard = (views.random(unlabeled, o) for o in (options.easy, options.hard))
+        known_range, hard_range = self.ranges()
+        view = views.random(labeled, known_range)
+        easy, hard = (views.random(unlabeled, o) for o in (options.easy, hard_range))
         known, known_features = self._ask(easy.images)
         guidance = carry(known, easy, hard, views.order(known.device), self.model.stride)
         count = len(labeled)
