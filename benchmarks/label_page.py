@@ -66,9 +66,9 @@ def photographs(folder: Path, count: int) -> None:
     folder.mkdir()
     for number in range(min(DIFFERENT, count)):
         coarse = noise.integers(0, 256, (68, 120, 3), dtype=np.uint8)
-        picture = cv2.resize(coarse, (1920, 1080), interpolation=cv2.INTER_CUBIC).astype(np.int16)
-        picture += noise.normal(0, 6, picture.shape).astype(np.int16)
-        picture = picture.clip(0, 255).astype(np.uint8)
+        smooth = cv2.resize(coarse, (1920, 1080), interpolation=cv2.INTER_CUBIC)
+        grain = noise.normal(0, 6, (1080, 1920, 3)).round()
+        picture = np.clip(smooth + grain, 0, 255).astype(np.uint8)
         cv2.imwrite(str(folder / f"photo{number:05d}.jpg"), picture)
     for number in range(DIFFERENT, count):
         os.link(folder / f"photo{number % DIFFERENT:05d}.jpg", folder / f"photo{number:05d}.jpg")

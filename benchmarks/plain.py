@@ -21,10 +21,11 @@ STD = np.array((0.229, 0.224, 0.225), np.float32)
 def _matrix(sample: Sample, size: int, angle: float, scale: float) -> np.ndarray:
     """(2, 3) affine map from the file to a square input, rotated and scaled about its centre."""
     image = sample.image
-    x, y, width, height = sample.box or (0, 0, image.width, image.height)
+    x, y, width, height = sample.box or (0, 0, image.width or 1, image.height or 1)
     zoom = size / (1.5 * max(width, height)) * scale
-    matrix = cv2.getRotationMatrix2D((x + width / 2, y + height / 2), angle, zoom)
-    matrix[:, 2] += size / 2 - np.array((x + width / 2, y + height / 2))
+    middle = np.array((x + width / 2, y + height / 2), np.float64)
+    matrix: np.ndarray = np.array(cv2.getRotationMatrix2D(middle.tolist(), angle, zoom), np.float64)
+    matrix[:, 2] += size / 2 - middle
     return matrix
 
 
@@ -40,7 +41,10 @@ class PlainDataset(TorchDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         sample = self.samples[index]
-        image = cv2.cvtColor(cv2.imread(str(sample.file)), cv2.COLOR_BGR2RGB)
+        pixels = cv2.imread(str(sample.file))
+        assert pixels is not None
+        assert sample.instance is not None
+        image = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
         angle, scale = self.random.uniform((-40, 0.7), (40, 1.3)) if self.augment else (0.0, 1.0)
         matrix = _matrix(sample, self.size, angle, scale)
         image = cv2.warpAffine(image, matrix, (self.size, self.size)).astype(np.float32) / 255

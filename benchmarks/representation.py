@@ -1,11 +1,10 @@
 """GMP(F * h): the plain form against the one that never holds the product; time and memory.
 
-    python benchmarks/representation.py [--images 32] [--side 64]
+    python benchmarks/representation.py [--images 32] [--side 64] [--out FOLDER]
 
 Forward and backward, each form in a process of its own (peak memory is a process's), rounds in
-turn. On a GPU memory is what the allocator
-peaked at; elsewhere it needs Linux. The result goes to
-``benchmarks/results/speed/representation-<kind>.json``.
+turn. On a GPU memory is what the allocator peaked at; elsewhere it needs Linux. The result goes to
+``benchmarks/results/speed/representation-<kind>.json``. ``speed.py`` measures it too.
 """
 
 from __future__ import annotations
@@ -91,23 +90,13 @@ def _resident() -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith("Rss")) / 2**10
 
 
-def main() -> None:
-    """Measures both forms in turn and writes the medians and their ratios."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=32)
-    parser.add_argument("--side", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", choices=FORMS, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    sizes = (arguments.images, arguments.side)
-    if arguments.only:
-        print(json.dumps(measure(arguments.only, *sizes, rounds=3)))
-        return
+def compare_forms(*, images: int, side: int, rounds: int, folder: Path) -> None:
+    """Measures both forms in turn and writes the medians and their ratios below a folder."""
     found: dict[str, list[dict[str, float]]] = {name: [] for name in FORMS}
-    for _ in range(arguments.rounds):
+    for _ in range(rounds):
         for name in FORMS:
             command = [sys.executable, __file__, "--only", name]
-            command += ["--images", str(sizes[0]), "--side", str(sizes[1])]
+            command += ["--images", str(images), "--side", str(side)]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             found[name].append(json.loads(done.stdout.splitlines()[-1]))
     medians = {
@@ -118,8 +107,8 @@ def main() -> None:
     ours, theirs = medians["pointillist"], medians["plain"]
     around = environment()
     result = {
-        "images": sizes[0],
-        "side": sizes[1],
+        "images": images,
+        "side": side,
         "keypoints": KEYPOINTS,
         "channels": CHANNELS,
         "forms": medians,
@@ -127,12 +116,24 @@ def main() -> None:
         "times_less_memory": round(theirs["peak_mib"] / ours["peak_mib"], 2),
         **{key: around[key] for key in ("commit", "versions", "machine")},
     }
-    write_json(
-        Path(__file__).parent / "results" / "speed" / f"representation-{kind}.json",
-        result,
-        indent=1,
-    )
+    write_json(folder / f"representation-{kind}.json", result, indent=1)
     print(json.dumps(result, indent=1))
+
+
+def main() -> None:
+    """One form in this process, or both and a file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=32)
+    parser.add_argument("--side", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=FORMS, help=argparse.SUPPRESS)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "speed")
+    arguments = parser.parse_args()
+    sizes = {"images": arguments.images, "side": arguments.side}
+    if arguments.only:
+        print(json.dumps(measure(arguments.only, **sizes, rounds=3)))
+        return
+    compare_forms(**sizes, rounds=arguments.rounds, folder=arguments.out)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@
 
 Both sides use the same network and the same real photographs (LSP, below ``POINTILLIST_DATA``).
 Their rounds alternate, so that a machine whose speed drifts treats both alike; a figure is the
-median over rounds. The result goes to ``benchmarks/results/speed/<name>.json``.
+median over rounds. The result goes to ``benchmarks/results/speed/<name>.json``; beside it, from
+``representation.py``, the two forms of the semantic representation.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
+import representation
 from plain import PlainDataset, predict_batch, train_step
 from pointillist.augment import ViewMaker
 from pointillist.backend import TorchBackend
@@ -34,7 +35,7 @@ from pointillist.inference import Predictor
 from pointillist.lightning_module import make_optimizer
 from pointillist.loading import CropStore, MixedBatches, make_loader
 from pointillist.methods import Setting, get_method
-from pointillist.models.localizer import create_localizer
+from pointillist.models.localizer import Localizer, create_localizer
 from pointillist.precision import resolve_precision
 from pointillist.run import environment
 from pointillist.samples import labeled_samples
@@ -74,9 +75,10 @@ class Bench:
         self.store = CropStore(
             self.samples, 14, CropSpec(size.width, size.height, size.margin, CONTEXT)
         )
+        assert self.data.skeleton is not None
         self.skeleton = self.data.skeleton
 
-    def network(self) -> torch.nn.Module:
+    def network(self) -> Localizer:
         """The same random network for everybody."""
         torch.manual_seed(0)
         return create_localizer(self.config.model, 14).to(self.device)
@@ -100,7 +102,7 @@ class Bench:
 
         rates = alternate(self.rounds, pointillist=decode, plain=plainly)
         self.store.fill(workers=2)
-        order = np.arange(BATCH)
+        order = range(BATCH)
 
         def cached() -> int:
             for _ in range(100):
@@ -117,10 +119,10 @@ class Bench:
             (self.config.input.width, self.config.input.height), self.skeleton, ours.mean, ours.std
         )
         kind = get_method("supervised")
-        setting = Setting(views, self.config.views, self.config.input.sigma, self.skeleton, steps)
+        setting = Setting(views, self.config.views, self.config.input.sigma, self.skeleton)
         method = kind(ours, setting, kind.Options())
         if self.config.training.compile:
-            method.model.forward = torch.compile(method.model.forward)
+            method.model.compile()
         optimizer = make_optimizer(method, self.config.training)
         autocast = resolve_precision(self.config.training.precision, ours) != "32-true"
         batches = MixedBatches(self.store.labeled, (BATCH, 0), 10**6, seed=0)
@@ -268,6 +270,7 @@ def main() -> None:
     )
     write_json(out, result, indent=1)
     print(f"wrote {out}", result["ratios"], rates, result["peak_memory_mib"], sep="\n")
+    representation.compare_forms(images=32, side=64, rounds=3, folder=out.parent)
 
 
 if __name__ == "__main__":
