@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core_cases import dots_dataset, tiny_config
@@ -99,9 +100,26 @@ def test_a_run_keeps_its_plan(tmp_path: Path) -> None:
     losses = []
     for method in ("auto", "supervised"):
         config = tiny_config(
-            f"method={method}", "training.max_steps=6", "training.validate_every=3"
+            f"method={method}",
+            "training.max_steps=6",
+            "training.validate_every=3",
+            "views.rotation=40",  # dots lie anyhow, and views are not to follow them here
         )
         run = train(data, tmp_path / method, val=val, config=config, quiet=True)
         assert run.config.input.copies == (method == "auto")
         losses.append((run.path / "metrics.csv").read_text(encoding="utf-8"))
     assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize(("upside_down", "turned"), [(0, None), (2, 180.0)])
+def test_a_run_knows_how_its_objects_lie(
+    tmp_path: Path, upside_down: int, turned: float | None
+) -> None:
+    data, val = dots_dataset(tmp_path / "data", 6), dots_dataset(tmp_path / "val", 2, seed=1)
+    shape = np.array([(30, 10), (20, 30), (40, 34)])
+    for number, image in enumerate(data):
+        points = (60, 44) - shape if number < upside_down else shape
+        image.instances[0].points[:] = points
+    config = tiny_config("method=auto", "training.max_steps=2", "training.validate_every=2")
+    run = train(data, tmp_path / "run", val=val, config=config, quiet=True)
+    assert run.config.method_options.get("turned") == turned
