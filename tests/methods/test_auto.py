@@ -37,12 +37,12 @@ def rotations(method: Auto, batch: Batch, monkeypatch: pytest.MonkeyPatch) -> li
     return seen
 
 
-def test_views_are_turned_every_way_from_the_middle_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_views_are_turned_every_way_in_the_last_part(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of labels and of who learns from the teacher; the teacher sees an easy one."""
     method, batch = ready(turned=180), make_batch()
     usual = method.setting.view_options.rotation
     easy, hard = method.options.easy.rotation, method.options.hard.rotation
-    wanted = {0.0: [usual], 0.25: [usual, easy, hard], 0.5: [180, easy, 180], 1.0: [180, easy, 180]}
+    wanted = {0.0: [usual], 0.8: [usual, easy, hard], 0.85: [180, easy, 180], 1.0: [180, easy, 180]}
     for progress, views in wanted.items():
         method.progress = progress
         assert rotations(method, batch, monkeypatch) == views
@@ -51,7 +51,7 @@ def test_views_are_turned_every_way_from_the_middle_on(monkeypatch: pytest.Monke
 def test_labels_alone_are_turned_too(monkeypatch: pytest.MonkeyPatch) -> None:
     method, batch = ready(turned=180), make_batch()
     labeled = batch.select(batch.labeled)
-    method.progress = 0.5
+    method.progress = 0.9
     assert rotations(method, labeled, monkeypatch) == [180]
 
 

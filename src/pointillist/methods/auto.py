@@ -27,11 +27,15 @@ class AutoOptions(SemanticConsistencyOptions):
         0.0,
         ge=0,
         le=180,
-        description="crops are turned by up to so many degrees either way in the later part of "
+        description="crops are turned by up to so many degrees either way in the last part of "
         "the training; planned: 180 where labelled objects lie every way; 0: as the views say",
     )
     turned_from: float = Field(
-        0.5, ge=0, le=1, description="share of the training without that; upright is learnt first"
+        0.85,
+        ge=0,
+        le=1,
+        description="share of the training without that; it is quick, once all "
+        "else is learnt, and slow before",
     )
 
 
@@ -43,7 +47,7 @@ class Auto(SemanticConsistency):
     representations that tell keypoints apart
     (:class:`~pointillist.methods.semantic_consistency.SemanticConsistency`). Without unlabelled
     images it is supervised training. Where the labelled objects lie every way, crops are turned
-    every way from the middle of the training on. Some things are not the method's but the
+    every way in the last part of the training. Some things are not the method's but the
     training's, and are planned for it from what there is (:func:`pointillist.planning.planned`):
     how many steps, a learning rate that does not fall, and a prediction that averages over turned
     and scaled copies.
@@ -61,7 +65,7 @@ class Auto(SemanticConsistency):
         return super().forward(batch)
 
     def ranges(self) -> tuple[ViewOptions, ViewOptions]:
-        """As given, and in the later part of the training turned as far as ``turned`` says."""
+        """As given, and in the last part of the training turned as far as ``turned`` says."""
         known, hard = super().ranges()
         turned = self.options.turned
         if not turned or self.progress < self.options.turned_from:
