@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pointillist.config import Config
@@ -20,7 +21,7 @@ _BURN_IN, _RAMP = (1000, 0.25), (400, 0.1)
 _EVERY_WAY = 0.2
 
 
-def planned(config: Config, labeled: int, unlabeled: int, turned: float) -> Config:
+def planned(config: Config, labeled: int, unlabeled: int, turned: Callable[[], float]) -> Config:
     """The config with what ``auto`` chooses for it; of other methods it is returned as it is.
 
     What is given stays: a step count from a file, a preset or the command line, an option of the
@@ -32,7 +33,8 @@ def planned(config: Config, labeled: int, unlabeled: int, turned: float) -> Conf
     Args:
         config: of a training that has not begun.
         labeled, unlabeled: crops, of which an image may have several.
-        turned: share of labelled objects that :func:`pointillist.poses.turned_share` finds.
+        turned: computes the share of labelled objects that lie otherwise than the usual
+            (:func:`pointillist.poses.turned_share`); not asked where nothing depends on it.
     """
     if config.method != "auto":
         return config
@@ -51,7 +53,10 @@ def planned(config: Config, labeled: int, unlabeled: int, turned: float) -> Conf
     if config.training.max_minutes is None:  # otherwise nobody knows how many steps there will be
         for name, (most, share) in (("burn_in", _BURN_IN), ("ramp", _RAMP)):
             options[name] = min(share, most / steps)
-    if turned > _EVERY_WAY and "rotation" not in config.views.model_fields_set:
+    open_to_plan = (
+        "rotation" not in config.views.model_fields_set and "turned" not in config.method_options
+    )
+    if open_to_plan and turned() > _EVERY_WAY:
         options["turned"] = 180.0
     prediction: dict[str, Any] = {}
     if "copies" not in config.input.model_fields_set:

@@ -115,7 +115,7 @@ def train(
         )
         known = [sample.instance for sample in labeled_samples(parts.labeled) if sample.instance]
         count = len(unlabeled_samples(parts.unlabeled))
-        given, config = config, planned(config, len(known), count, turned_share(known))
+        given, config = config, planned(config, len(known), count, lambda: turned_share(known))
         if config.training.max_steps != given.training.max_steps:
             tell(f"planned: {config.training.max_steps:,} steps", quiet)
         if config.method_options.get("turned") != given.method_options.get("turned"):
