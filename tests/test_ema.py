@@ -67,3 +67,13 @@ def test_state_comes_back() -> None:
     for one in (average, again):
         one.update(network(7.0))
     assert again.network.weight.item() == average.network.weight.item()
+
+
+def test_a_restart_forgets_what_was_averaged() -> None:
+    average = WeightAverage(network(1.0), decay=0.9)
+    for _ in range(50):
+        average.update(network(1.0))
+    average.restart(network(4.0))
+    assert average.network.weight.item() == 4.0
+    average.update(network(6.0))  # the first decay again: a tenth of the old, nine of the new
+    assert average.network.weight.item() == pytest.approx(0.1 * 4 + 0.9 * 6)

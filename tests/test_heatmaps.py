@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pointillist.errors import ConfigError
-from pointillist.heatmaps import decode, encode, soft_argmax
+from pointillist.heatmaps import decode, encode, smoothed, soft_argmax
 from pointillist.methods.equivariant_landmarks import EquivariantLandmarksOptions
 from pointillist.methods.generative import GenerativeOptions
 
@@ -161,3 +161,43 @@ def test_no_value_is_so_small_that_a_cpu_computes_slowly_with_it():
     assert not ((heatmaps > 0) & (heatmaps < smallest)).any()
     # Ten pixels off along one axis: exp(-100 / 4.5) is still there.
     assert encode(torch.tensor([[[3.5, 3.5]]]), (64, 64), 1.5)[0, 0, 3, 11] > 0
+
+
+def test_a_smoothed_gaussian_is_a_wider_one_of_the_same_height() -> None:
+    # Variances add: 1.5 ** 2 + 2 ** 2 = 2.5 ** 2.
+    point = torch.tensor([[[20.3, 14.6]]])
+    found = smoothed(encode(point, (40, 30), 1.5), 2.0, 1.5)
+    torch.testing.assert_close(found, encode(point, (40, 30), 2.5), rtol=0, atol=1e-3)
+
+
+def test_smoothed_by_hand() -> None:
+    """One pixel of 1 in the corner of a map."""
+    heatmaps = torch.zeros(1, 1, 2, 3)
+    heatmaps[0, 0, 0, 0] = 1
+    e1, e4 = math.exp(-1 / 2), math.exp(-4 / 2)  # one pixel away, and two
+    # Each pixel's weights are scaled by the mean (geometric) of those within and of all there are.
+    all_x, all_y = 1 + 2 * (e1 + e4), 1 + 2 * e1
+    ends, middle = math.sqrt((1 + e1 + e4) * all_x), math.sqrt((1 + 2 * e1) * all_x)
+    along_x = [1 / ends, e1 / middle, e4 / ends]
+    along_y = [1 / math.sqrt((1 + e1) * all_y), e1 / math.sqrt((1 + e1) * all_y)]
+    # A deviation as wide as what was learnt halves a peak, so that all is doubled.
+    wanted = 2 * torch.tensor(along_y)[:, None] * torch.tensor(along_x)
+    torch.testing.assert_close(smoothed(heatmaps, 1.0, 1.0)[0, 0], wanted)
+
+
+def test_many_low_pixels_outweigh_a_single_high_one() -> None:
+    heatmaps = 0.6 * encode(torch.tensor([[[4.5, 8.5]]]), SIZE, 1.0)
+    for x in (16.5, 18.5, 20.5):  # three places, near enough to each other
+        heatmaps += 0.4 * encode(torch.tensor([[[x, 8.5]]]), SIZE, 1.0)
+    highest, _ = decode(heatmaps, "dark")
+    densest, _ = decode(smoothed(heatmaps, 1.5, 1.0), "dark")
+    assert (highest - torch.tensor([4.5, 8.5])).norm() < 0.1
+    assert (densest - torch.tensor([18.5, 8.5])).norm() < 0.1
+
+
+@given(x=st.floats(0, SIZE[0]), y=st.floats(0, SIZE[1]))
+@settings(max_examples=100, deadline=None)
+def test_smoothing_moves_points_at_the_edges_by_less_than_half_a_pixel(x: float, y: float) -> None:
+    point = torch.tensor([[[x, y]]])
+    found, _ = decode(smoothed(encode(point, SIZE, 1.0), 1.0, 1.0), "dark")
+    assert (found - point).abs().max() < 0.45

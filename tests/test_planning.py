@@ -13,6 +13,10 @@ from pointillist.planning import planned, schedule
 from pointillist.training import train
 
 
+def nobody() -> None:
+    """How far out points lie in boxes, where there are none."""
+
+
 @pytest.mark.parametrize(
     ("labeled", "unlabeled", "steps"),
     [
@@ -33,14 +37,18 @@ def test_more_crops_a_step_need_fewer_steps() -> None:
 def test_only_the_default_method_plans() -> None:
     config = make_config(values={"method": "mean_teacher"})
     # Nor are the poses looked at, which takes a while where there are many.
-    assert planned(config, 375, 7125, lambda: pytest.fail("asked")) == config
+    assert (
+        planned(config, 375, 7125, lambda: pytest.fail("asked"), lambda: pytest.fail("asked"))
+        == config
+    )
 
 
 def test_the_plan_is_followed_where_nothing_is_given() -> None:
-    config = planned(make_config(preset="cpu"), 375, 7125, lambda: 0.0)
+    config = planned(make_config(preset="cpu"), 375, 7125, lambda: 0.0, nobody)
     assert config.method == "auto"
     assert config.training.max_steps == 6500
     assert config.input.copies
+    assert config.input.smoothing == config.input.sigma == 1.5
     assert config.training.schedule == "constant"
 
 
@@ -54,19 +62,54 @@ def test_the_plan_is_followed_where_nothing_is_given() -> None:
 def test_a_long_training_does_not_keep_the_teacher_waiting(
     steps: int, burn_in: float, ramp: float
 ) -> None:
-    config = planned(make_config(sets=[f"training.max_steps={steps}"]), 375, 7125, lambda: 0.0)
+    config = planned(
+        make_config(sets=[f"training.max_steps={steps}"]), 375, 7125, lambda: 0.0, nobody
+    )
     assert config.method_options == {"burn_in": burn_in, "ramp": ramp}
 
 
 def test_a_training_by_the_clock_has_the_methods_shares() -> None:
-    config = planned(make_config(sets=["training.max_minutes=5"]), 375, 7125, lambda: 0.0)
+    config = planned(make_config(sets=["training.max_minutes=5"]), 375, 7125, lambda: 0.0, nobody)
     assert config.method_options == {}
+
+
+@pytest.mark.parametrize(
+    ("reached", "margin"),
+    [(1.0, 1.1), (0.87, 1.0), (1.05, 1.16), (2.0, 1.25), (None, 1.25)],
+)
+def test_crops_are_as_narrow_as_points_allow(reached: float | None, margin: float) -> None:
+    config = planned(make_config(preset="cpu"), 375, 7125, lambda: 0.0, lambda: reached)
+    assert config.input.margin == pytest.approx(margin, abs=0.006)
+
+
+@pytest.mark.parametrize("given", ["input.margin=1.25", "localize=true"])
+def test_crops_are_not_narrowed_where_that_is_not_for_the_plan(given: str) -> None:
+    config = make_config(sets=[given])
+    assert planned(config, 375, 7125, lambda: 0.0, lambda: 0.8).input.margin == 1.25
+
+
+@pytest.mark.parametrize(
+    ("sets", "unlabeled", "renewed"),
+    [
+        (["model.pretrained=true"], 7125, 0.5),
+        (["model.weights=some.safetensors"], 7125, 0.5),
+        (["model.pretrained=false"], 7125, None),  # from random weights it would take too long
+        (["model.pretrained=true"], 0, None),
+    ],
+)
+def test_a_network_that_begins_with_something_begins_twice(
+    sets: list[str], unlabeled: int, renewed: float | None
+) -> None:
+    config = planned(make_config(sets=sets), 375, unlabeled, lambda: 0.0, nobody)
+    assert config.method_options.get("renewed") == renewed
 
 
 def test_without_unlabelled_images_the_rate_falls_as_in_supervised_training() -> None:
     given = make_config()
     assert (
-        planned(given, 375, 0, lambda: 0.0).training.schedule == given.training.schedule == "cosine"
+        planned(given, 375, 0, lambda: 0.0, nobody).training.schedule
+        == given.training.schedule
+        == "cosine"
     )
 
 
@@ -74,13 +117,13 @@ def test_without_unlabelled_images_the_rate_falls_as_in_supervised_training() ->
 def test_objects_that_lie_every_way_are_turned_every_way(
     share: float, turned: float | None
 ) -> None:
-    config = planned(make_config(preset="cpu"), 375, 7125, lambda: share)
+    config = planned(make_config(preset="cpu"), 375, 7125, lambda: share, nobody)
     assert config.method_options.get("turned") == turned
 
 
 @pytest.mark.parametrize("given", ["views.rotation=20", "method_options.turned=90"])
 def test_a_rotation_that_is_given_stays(given: str) -> None:
-    config = planned(make_config(sets=[given]), 375, 7125, lambda: 0.5)
+    config = planned(make_config(sets=[given]), 375, 7125, lambda: 0.5, nobody)
     assert config.method_options.get("turned") == (90 if "turned" in given else None)
 
 
@@ -90,11 +133,12 @@ def test_what_is_given_stays() -> None:
             "training.max_steps=50",
             "training.schedule=stairs",
             "input.copies=false",
+            "input.smoothing=0",
             "method_options.burn_in=0.5",
             "method_options.ramp=0.2",
         ]
     )
-    assert planned(config, 375, 7125, lambda: 0.0) == config
+    assert planned(config, 375, 7125, lambda: 0.0, nobody) == config
 
 
 def test_a_run_keeps_its_plan(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pointillist.dataset import Instance
-from pointillist.poses import angles, turned_share
+from pointillist.poses import angles, reach, turned_share
 
 #: A shape that no turn maps onto itself.
 SHAPE = np.array([[0.0, -3], [2, 0], [0, 4], [-1, 0]])
@@ -64,3 +64,32 @@ def test_what_has_no_shape_is_left_out() -> None:
     assert len(angles([alone, same])) == 0
     assert turned_share([alone, same]) == 0
     assert turned_share([]) == 0
+
+
+def boxed(points: list[tuple[float, float]], box: tuple[float, float, float, float]) -> Instance:
+    return Instance(np.array(points, dtype=float), np.full(len(points), 2), box=box)
+
+
+def test_reach_by_hand() -> None:
+    # A box of 40 x 20 about (30, 20): fitted into a square its crop shows 20 either way.
+    box = (10.0, 10.0, 40.0, 20.0)
+    assert reach([boxed([(40, 20)], box)], 96, 96) == pytest.approx(10 / 20)
+    assert reach([boxed([(40, 32)], box)], 96, 96) == pytest.approx(12 / 20)
+    # Into 100 x 50 it fits as it is: 12 of 10 either way from top to bottom.
+    assert reach([boxed([(40, 32)], box)], 100, 50) == pytest.approx(12 / 10)
+
+
+def test_reach_is_of_nine_in_ten_points() -> None:
+    box = (0.0, 0.0, 200.0, 200.0)
+    near = [(100.0 + d, 100.0) for d in (10, 20, 30, 40, 50, 60, 70, 80, 90)]
+    assert reach([boxed(near, box), boxed([(300.0, 100.0)], box)], 96, 96) == pytest.approx(
+        0.9 + 0.1 * (2.0 - 0.9)  # of ten points, nine tenths of the way from first to last
+    )
+
+
+def test_reach_asks_for_boxes_and_annotated_points() -> None:
+    hidden = boxed([(10, 10), (90, 10)], (0.0, 0.0, 100.0, 100.0))
+    hidden.points[0], hidden.visibility[0] = np.nan, 0
+    assert reach([hidden], 96, 96) == pytest.approx(0.8)
+    assert reach([turned(0)], 96, 96) is None
+    assert reach([], 96, 96) is None

@@ -67,6 +67,8 @@ class TorchBackend:
             decoding=options.decoding,
             flip=flip,
             copies=options.copies,
+            smoothing=options.smoothing,
+            sigma=options.sigma,
             calibration=calibration,
         )
         self.model = model.eval().to(self.device).to(memory_format=torch.channels_last)

@@ -32,9 +32,15 @@ class InputOptions(_Options):
         description="from heatmap to point: the highest pixel, moved a quarter pixel towards its "
         "higher neighbour, or to the top of the Gaussian through its neighbours",
     )
+    smoothing: float = Field(
+        0.0,
+        ge=0,
+        description="a prediction's heatmaps are smoothed with a Gaussian of this deviation, "
+        "heatmap pixels: the place with the most around it is found, not the likeliest pixel",
+    )
     copies: bool = Field(
         False,
-        description="a prediction averages over three turned and scaled copies of the crop: "
+        description="a prediction averages over three copies of the crop, turned and magnified: "
         "more accurate, and three times the work",
     )
 

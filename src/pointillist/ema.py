@@ -38,6 +38,11 @@ class WeightAverage(nn.Module):
         """Stays in evaluation mode, whatever its owner does."""
         return super().train(False)
 
+    def restart(self, network: nn.Module) -> None:
+        """Forgets what was averaged, and follows the network from its present weights on."""
+        self.network.load_state_dict(network.state_dict())
+        self.updates = 0
+
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
         """Moves towards the network's present weights."""

@@ -44,6 +44,41 @@ def encode(points: Tensor, size: Size, sigma: float) -> Tensor:
     return along_y[..., :, None] * along_x[..., None, :]
 
 
+def smoothed(heatmaps: Tensor, deviation: float, sigma: float) -> Tensor:
+    """Heatmaps as a network would give them that had learnt wider Gaussians.
+
+    What a network gives that has learnt Gaussians by their squared error is the mean of the
+    Gaussians of all places that it holds possible. Smoothed, it is that of wider ones, and its
+    peak is not the single likeliest pixel any more but the place with the most around it: the
+    better answer where a point is right that lies near enough.
+
+    Args:
+        heatmaps: (B, K, H, W), learnt with Gaussians of ``sigma``.
+        deviation: of the Gaussian that they are smoothed with, in heatmap pixels.
+        sigma: in heatmap pixels.
+
+    Returns:
+        (B, K, H, W); a Gaussian of ``sigma`` keeps the height of its peak.
+    """
+    down, across = (
+        _smoothing(side, deviation, heatmaps.device, heatmaps.dtype) for side in heatmaps.shape[-2:]
+    )
+    height = 1 + (deviation / sigma) ** 2
+    return height * (down @ heatmaps @ across.T)
+
+
+def _smoothing(side: int, deviation: float, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """(side, side): each row is the weights of the mean that takes a pixel's place.
+
+    Beyond the edges nothing is known. Taken for zeros, it would draw a point by there inwards;
+    left out of the mean, outwards, by as much. So it is left out by half.
+    """
+    at = torch.arange(side, device=device, dtype=dtype)
+    weights = torch.exp(-((at[:, None] - at) ** 2) / (2 * deviation**2))
+    known, everywhere = weights.sum(dim=1, keepdim=True), 2 * weights[0].sum() - 1
+    return weights / (known * everywhere).sqrt()
+
+
 def decode(heatmaps: Tensor, method: Decoding = "dark") -> tuple[Tensor, Tensor]:
     """The highest point of every heatmap, with sub-pixel precision.
 

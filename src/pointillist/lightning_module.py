@@ -118,17 +118,33 @@ class TrainingModule(L.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         losses = self.method(batch)
+        if self.method.restarted:
+            self._restart()
         self.images_seen += len(batch)
         self._losses = {name: value.detach() for name, value in losses.items()}
         return torch.stack(list(losses.values())).sum()
 
+    def _restart(self) -> None:
+        """Weights that are new have no past: an average would hold on to the old ones, or to the
+        random ones that they began from, for as long as its decay says."""
+        self.method.restarted = False
+        for average, network in self._averaged():
+            average.restart(network)
+        optimizer = self.optimizers(use_pl_optimizer=False)
+        assert isinstance(optimizer, torch.optim.Optimizer)
+        optimizer.state.clear()
+
+    def _averaged(self) -> list[tuple[WeightAverage, Localizer]]:
+        if self.average is None:
+            return []
+        averages = [self.average, *(a for a in self.other_averages if isinstance(a, WeightAverage))]
+        return list(zip(averages, self.method.candidates, strict=True))
+
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         super().optimizer_step(*args, **kwargs)
         # Here and not after the batch, where checkpoints are saved before this module is called.
-        if self.average is not None:
-            averages = [self.average, *self.other_averages]
-            for average, network in zip(averages, self.method.candidates, strict=True):
-                average.update(network)
+        for average, network in self._averaged():
+            average.update(network)
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         stop = self._agree_on_stop()

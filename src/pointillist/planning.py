@@ -20,21 +20,37 @@ _BURN_IN, _RAMP = (1000, 0.25), (400, 0.1)
 #: people of LSP, a twentieth of the birds of CUB (``docs/findings.md``).
 _EVERY_WAY = 0.2
 
+#: Share of a training after which a fresh network begins, from weights that know something.
+_RENEWED = 0.5
 
-def planned(config: Config, labeled: int, unlabeled: int, turned: Callable[[], float]) -> Config:
+#: Crops go so far beyond what nine in ten points reach, and at least show the box.
+_BEYOND, _NARROWEST = 1.1, 1.0
+
+
+def planned(
+    config: Config,
+    labeled: int,
+    unlabeled: int,
+    turned: Callable[[], float],
+    reach: Callable[[], float | None],
+) -> Config:
     """The config with what ``auto`` chooses for it; of other methods it is returned as it is.
 
     What is given stays: a step count from a file, a preset or the command line, an option of the
     training, of the method or of the prediction. With unlabelled images a rate that falls would
     end what still rises: the averaged weights do what its fall is for. A teacher that can begin
     need not wait for a share of a longer training. A time limit alone leaves the steps to be
-    planned, and ends the training if it comes first; the schedule then runs by time.
+    planned, and ends the training if it comes first; the schedule then runs by time. Crops are as
+    narrow as the labelled points allow, for a network sees the more of an object the larger it
+    is; not where boxes are to be found, which are less exact than given ones.
 
     Args:
         config: of a training that has not begun.
         labeled, unlabeled: crops, of which an image may have several.
         turned: computes the share of labelled objects that lie otherwise than the usual
-            (:func:`pointillist.poses.turned_share`); not asked where nothing depends on it.
+            (:func:`pointillist.poses.turned_share`).
+        reach: computes how far out in their boxes points lie (:func:`pointillist.poses.reach`).
+            Neither is asked where nothing depends on it.
     """
     if config.method != "auto":
         return config
@@ -58,9 +74,19 @@ def planned(config: Config, labeled: int, unlabeled: int, turned: Callable[[], f
     )
     if open_to_plan and turned() > _EVERY_WAY:
         options["turned"] = 180.0
+    pretrained = config.model.pretrained or config.model.weights is not None
+    if unlabeled and pretrained:
+        options["renewed"] = _RENEWED
     prediction: dict[str, Any] = {}
+    if "margin" not in config.input.model_fields_set and not config.localize:
+        reached = reach()
+        if reached is not None:
+            narrow = max(_NARROWEST, _BEYOND * reached)
+            prediction["margin"] = round(min(narrow, config.input.margin), 2)
     if "copies" not in config.input.model_fields_set:
         prediction["copies"] = True
+    if "smoothing" not in config.input.model_fields_set:
+        prediction["smoothing"] = config.input.sigma
     return config.model_copy(
         update={
             "training": config.training.model_copy(update=training),

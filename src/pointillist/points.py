@@ -11,7 +11,7 @@ from pointillist import geometry
 from pointillist.batch import Batch, View
 from pointillist.calibration import Calibration
 from pointillist.geometry import inverse, transform_points
-from pointillist.heatmaps import Decoding, decode
+from pointillist.heatmaps import Decoding, decode, smoothed
 from pointillist.models.localizer import Localizer
 from pointillist.skeleton import Skeleton
 
@@ -19,7 +19,7 @@ from pointillist.skeleton import Skeleton
 Copy = tuple[float, float]
 
 #: The copies that a prediction may average over.
-COPIES: tuple[Copy, ...] = ((10.0, 0.9), (-10.0, 1.1), (0.0, 1.2))
+COPIES: tuple[Copy, ...] = ((0.0, 1.0), (15.0, 1.1), (-15.0, 1.2))
 
 
 def predict_heatmaps(
@@ -104,6 +104,8 @@ class CropPoints(nn.Module):
         decoding: see :func:`~pointillist.heatmaps.decode`.
         flip: average over the image and its mirror image; without left-right pairs it is not done.
         copies: average over turned and scaled copies as well.
+        smoothing: deviation of the Gaussian that heatmaps are smoothed with, in heatmap pixels.
+        sigma: of the Gaussians that the network has learnt, in heatmap pixels.
         calibration: what the height of a peak means; none: it is the confidence as it is.
     """
 
@@ -120,11 +122,14 @@ class CropPoints(nn.Module):
         decoding: Decoding,
         flip: bool,
         copies: bool = False,
+        smoothing: float = 0.0,
+        sigma: float = 1.0,
         calibration: Calibration | None = None,
     ) -> None:
         super().__init__()
         self.network, self.decoding = network, decoding
         self.copies = COPIES if copies else ()
+        self.smoothing, self.sigma = smoothing, sigma
         mean, std = torch.tensor(network.mean), torch.tensor(network.std)
         self.register_buffer("scale", 1 / (255 * std[:, None, None]))
         self.register_buffer("offset", -(mean / std)[:, None, None])
@@ -140,7 +145,8 @@ class CropPoints(nn.Module):
 
     def heatmaps(self, crops: Tensor) -> Tensor:
         """Heatmaps (B, K, H/s, W/s) of (B, H, W, 3) uint8 RGB crops."""
-        return predict_heatmaps(self.network, self.images(crops), self.flip_order, self.copies)
+        heatmaps = predict_heatmaps(self.network, self.images(crops), self.flip_order, self.copies)
+        return smoothed(heatmaps, self.smoothing, self.sigma) if self.smoothing else heatmaps
 
     def images(self, crops: Tensor) -> Tensor:
         """What the network sees (B, 3, H, W) of (B, H, W, 3) uint8 RGB crops."""

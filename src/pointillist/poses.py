@@ -1,4 +1,4 @@
-"""How labelled objects are turned: all much alike, or every way."""
+"""How labelled objects lie: turned alike or every way, and how far out in their boxes."""
 
 from __future__ import annotations
 
@@ -48,6 +48,30 @@ def turned_share(instances: Sequence[Instance]) -> float:
     """
     found = angles(instances)
     return float((np.abs(found) > 90).mean()) if len(found) else 0.0
+
+
+def reach(instances: Sequence[Instance], width: int, height: int) -> float | None:
+    """How far from the middle of their boxes nine in ten annotated points lie.
+
+    Args:
+        instances: with points and boxes in pixels; those without a box are left out.
+        width, height: of what a box is fitted into.
+
+    Returns:
+        1 where they reach the edge of the crop that just shows the whole box, and none without
+        boxes.
+    """
+    shares = []
+    for instance in instances:
+        if instance.box is None or not max(instance.box[2:]) > 0:
+            continue
+        x, y, *sides = instance.box
+        half = 0.5 * max(sides[0] / width, sides[1] / height) * np.array([width, height])
+        middle = np.array([x + sides[0] / 2, y + sides[1] / 2])
+        points = np.asarray(instance.points, dtype=np.float64)[np.asarray(instance.annotated)]
+        shares.append((np.abs(points - middle) / half).max(axis=1))
+    found = np.concatenate(shares) if shares else np.zeros(0)
+    return float(np.quantile(found, 0.9)) if len(found) else None
 
 
 def _mean(shapes: np.ndarray) -> np.ndarray:

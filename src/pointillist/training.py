@@ -35,7 +35,7 @@ from pointillist.logs import make_loggers, silence_lightning
 from pointillist.methods import Method, Setting, get_method
 from pointillist.models.localizer import create_localizer
 from pointillist.planning import planned
-from pointillist.poses import turned_share
+from pointillist.poses import reach, turned_share
 from pointillist.progress import counted, tell
 from pointillist.run import Run
 from pointillist.samples import Sample, labeled_samples, unlabeled_samples
@@ -115,7 +115,14 @@ def train(
         )
         known = [sample.instance for sample in labeled_samples(parts.labeled) if sample.instance]
         count = len(unlabeled_samples(parts.unlabeled))
-        given, config = config, planned(config, len(known), count, lambda: turned_share(known))
+        given = config
+        config = planned(
+            config,
+            len(known),
+            count,
+            lambda: turned_share(known),
+            lambda: reach(known, given.input.width, given.input.height),
+        )
         if config.training.max_steps != given.training.max_steps:
             tell(f"planned: {config.training.max_steps:,} steps", quiet)
         if config.method_options.get("turned") != given.method_options.get("turned"):

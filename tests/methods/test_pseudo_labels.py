@@ -56,7 +56,7 @@ def unlabeled(places: list[tuple[float, float]], colors: np.ndarray = COLORS) ->
 def test_the_copies_agree_on_a_place_also_near_the_edge(place: tuple[float, float]) -> None:
     """Left and right keep their names in mirror images, and what no copy shows has no say."""
     places = [(30.0, 30.0), (62.0, 34.0), place]
-    labeled = distilling()._with_pseudo_labels(unlabeled(places))
+    labeled = distilling().labeller.label(unlabeled(places))
     assert labeled.annotated.all()
     assert np.abs(labeled.points[0].numpy() - places).max() < 2
 
@@ -65,17 +65,19 @@ def test_only_confident_points_become_labels() -> None:
     faint = COLORS.copy()
     faint[2] *= 0.2  # the nose hardly shows
     batch = unlabeled([(30.0, 30.0), (62.0, 34.0), (50.0, 20.0)], faint)
-    assert distilling()._with_pseudo_labels(batch).annotated.tolist() == [[True, True, False]]
+    assert distilling().labeller.label(batch).annotated.tolist() == [[True, True, False]]
     sure = PseudoLabelsOptions(first_stage=0.5, confidence=0.05)
-    assert distilling(sure)._with_pseudo_labels(batch).annotated.all()
+    assert distilling(sure).labeller.label(batch).annotated.all()
     assert not batch.annotated.any()  # the batch that was given stays as it was
 
 
 def test_each_crop_is_asked_about_once() -> None:
     method, batch = distilling(), unlabeled([(30.0, 30.0), (62.0, 34.0), (50.0, 20.0)])
-    first, again = (method._with_pseudo_labels(batch) for _ in range(2))
-    assert isinstance(method.teacher, Counting)
-    assert method.teacher.asked == 2 * len(OPTIONS.rotations)  # each copy and its mirror image
+    first, again = (method.labeller.label(batch) for _ in range(2))
+    assert isinstance(method.labeller.network, Counting)
+    assert method.labeller.network.asked == 2 * len(
+        OPTIONS.rotations
+    )  # each copy and its mirror image
     assert torch.equal(first.points, again.points)
 
 
@@ -91,12 +93,12 @@ def test_the_second_stage_starts_afresh_and_the_first_one_teaches() -> None:
     assert method.second_stage
     # One step of 1e-3 in each direction at most.
     assert (weights(method.model) - fresh).abs().max() < 1.1e-3 + 1e-3 * 0.01 * fresh.abs().max()
-    assert not torch.equal(weights(method.teacher), fresh)
+    assert not torch.equal(weights(method.labeller.network), fresh)
 
 
 def test_labelled_crops_keep_their_labels() -> None:
     method, batch = build("pseudo_labels", first_stage=0.5), make_batch()
     assert isinstance(method, PseudoLabels)
-    both = method._with_pseudo_labels(batch)
+    both = method.labeller.label(batch)
     torch.testing.assert_close(both.points[:3], batch.points[:3], rtol=0, atol=0, equal_nan=True)
     assert torch.equal(both.annotated[:3], batch.annotated[:3])

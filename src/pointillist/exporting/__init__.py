@@ -100,6 +100,8 @@ def export(
         decoding=options.decoding,
         flip=flip,
         copies=options.copies,
+        smoothing=options.smoothing,
+        sigma=options.sigma,
         calibration=run.calibration,
     ).eval()
     reference = find_reference(run, data)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
 from pointillist.augment import ViewOptions
 from pointillist.batch import Batch
-from pointillist.methods.base import MethodOptions
+from pointillist.methods.base import MethodOptions, Setting
+from pointillist.methods.relabeling import Labeller
 from pointillist.methods.semantic_consistency import (
     SemanticConsistency,
     SemanticConsistencyOptions,
 )
 from pointillist.models.heads import LocalizerOutput
+from pointillist.models.localizer import Localizer
+from pointillist.points import COPIES
 
 
 class AutoOptions(SemanticConsistencyOptions):
@@ -37,6 +41,23 @@ class AutoOptions(SemanticConsistencyOptions):
         description="share of the training without that; it is quick, once all "
         "else is learnt, and slow before",
     )
+    renewed: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="share of the training after which the network starts afresh and learns, "
+        "beside the labels, what the averaged one before says of copies of the other images; "
+        "planned: 0.5 where the weights that it starts from are pretrained; 1: never",
+    )
+    relabeled: float = Field(
+        0.75,
+        gt=0,
+        le=1,
+        description="share after which the fresh network's average takes over the labelling",
+    )
+    confidence: float = Field(
+        0.25, ge=0, le=1, description="a point that is labelled so counts from this peak on"
+    )
 
 
 class Auto(SemanticConsistency):
@@ -45,24 +66,72 @@ class Auto(SemanticConsistency):
     First the labels alone; then the averaged network labels easy views of the other images and
     the network learns them in hard ones, where the teacher is sure enough, together with
     representations that tell keypoints apart
-    (:class:`~pointillist.methods.semantic_consistency.SemanticConsistency`). Without unlabelled
-    images it is supervised training. Where the labelled objects lie every way, crops are turned
-    every way in the last part of the training. Some things are not the method's but the
-    training's, and are planned for it from what there is (:func:`pointillist.planning.planned`):
-    how many steps, a learning rate that does not fall, and a prediction that averages over turned
-    and scaled copies.
+    (:class:`~pointillist.methods.semantic_consistency.SemanticConsistency`). After half of the
+    training a fresh network begins, which learns what the first one says of each image in turned
+    and scaled copies, as points (:class:`~pointillist.methods.relabeling.Labeller`): it has not
+    learnt the few labels by heart, and copies know more than one look. Without unlabelled images
+    it is supervised training. Where the labelled objects lie every way, crops are turned every
+    way in the last part of the training. Some things are not the method's but the training's,
+    and are planned for it from what there is (:func:`pointillist.planning.planned`): how many
+    steps, a learning rate that does not fall, how narrow the crops are, and a prediction that
+    averages over turned and scaled copies.
     """
 
     name: ClassVar[str] = "auto"
     Options: ClassVar[type[MethodOptions]] = AutoOptions
     options: AutoOptions
 
+    def __init__(self, model: Localizer, setting: Setting, options: MethodOptions) -> None:
+        super().__init__(model, setting, options)
+        self.labeller = Labeller(
+            model,
+            setting,
+            copies=COPIES,
+            confidence=self.options.confidence,
+            smoothing=setting.sigma,
+        )
+        #: How many networks have taught by their labels: none, the first, the fresh one itself.
+        self.register_buffer("labelled", torch.zeros((), dtype=torch.long))
+        self.labelled: Tensor
+
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """The losses of semantic consistency, or of the labels where there is nothing else."""
+        """The losses of semantic consistency, of points that a network has labelled, or of the
+        labels where there is nothing else."""
         if bool(batch.labeled.all()):
             self.figures = {}
             return self._supervised_only(batch)
-        return super().forward(batch)
+        if self.options.renewed == 1 or self.progress < self.options.renewed:
+            return super().forward(batch)
+        self._change_labeller()
+        return self._from_labels(batch)
+
+    def _change_labeller(self) -> None:
+        """At the beginning of the second part the network starts afresh; later it goes on."""
+        trained = self.average if self.average is not None else self.model
+        if self.labelled == 0:
+            self.model.load_state_dict(self.labeller.take(trained))
+            self.restarted = True
+            self.labelled.fill_(1)
+        elif self.labelled == 1 and self.progress >= self.options.relabeled:
+            self.labeller.take(trained)
+            self.labelled.fill_(2)
+
+    def _from_labels(self, batch: Batch) -> dict[str, Tensor]:
+        """Labelled crops, and hard views of the others with the points that a network found."""
+        views, options = self.setting.views, self.options
+        batch = self.labeller.label(batch)
+        parts = (batch.select(batch.labeled), batch.select(~batch.labeled))
+        known, hard = (views.random(p, r) for p, r in zip(parts, self.ranges(), strict=True))
+        count = len(known.images)
+        heatmaps = self.model(torch.cat([known.images, hard.images])).heatmaps
+        error = self.supervised(heatmaps[:count], self.targets(known), known.annotated)
+        taught = self.supervised(heatmaps[count:], self.targets(hard), hard.annotated)
+        share = hard.annotated.float().mean()  # a few points must not weigh like all
+        self.figures = {"taught": share}
+        return {
+            "supervised": options.supervised * error,
+            "equivariance": options.equivariance * taught * share,
+        }
 
     def ranges(self) -> tuple[ViewOptions, ViewOptions]:
         """As given, and in the last part of the training turned as far as ``turned`` says."""

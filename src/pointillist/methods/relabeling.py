@@ -1,0 +1,92 @@
+"""A frozen network that labels crops, as methods need it that train in two stages."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pointillist import geometry
+from pointillist.batch import Batch
+from pointillist.geometry import transform_points
+from pointillist.heatmaps import decode, smoothed
+from pointillist.methods.base import Setting
+from pointillist.models.localizer import Localizer
+from pointillist.points import Copy, predict_heatmaps
+
+
+class Labeller(nn.Module):
+    """Labels unlabelled crops with what a network says of their copies on average.
+
+    Radosavovic et al., "Data distillation", CVPR 2018. Until :meth:`take` it holds the weights
+    that the network began with, and gives them back for one that is to start afresh.
+
+    Args:
+        network: in its first state; it is copied.
+        setting: views, skeleton and the Gaussians that are learnt.
+        copies: turned and scaled; where left-right pairs are known each is mirrored too.
+        confidence: a point with a lower peak becomes no label.
+        smoothing: deviation that heatmaps are smoothed with, as in a prediction.
+    """
+
+    def __init__(
+        self,
+        network: Localizer,
+        setting: Setting,
+        *,
+        copies: Sequence[Copy],
+        confidence: float,
+        smoothing: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.network = copy.deepcopy(network).requires_grad_(False)
+        self.setting, self.copies = setting, copies
+        self.confidence, self.smoothing = confidence, smoothing
+        # A frozen network says the same of a crop every time, so each is asked about once.
+        self._known: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def take(self, trained: nn.Module) -> dict[str, Tensor]:
+        """Labels with this network's weights from now on.
+
+        Returns:
+            the weights that it had until now.
+        """
+        before = copy.deepcopy(self.network.state_dict())
+        self.network.load_state_dict(trained.state_dict())
+        self._known.clear()
+        return before
+
+    @torch.no_grad()
+    def label(self, batch: Batch) -> Batch:
+        """The batch with points for its unlabelled crops, in crop pixels; labels stay."""
+        rows = torch.nonzero(~batch.labeled)[:, 0]
+        new = [int(r) for r in rows if int(batch.index[r]) not in self._known]
+        if new:
+            part = batch.select(torch.tensor(new, device=batch.index.device))
+            points, confidence = self._ask(part)
+            for i, p, c in zip(part.index.tolist(), points, confidence, strict=True):
+                self._known[i] = (p, c)
+        points, annotated = batch.points.clone(), batch.annotated.clone()
+        for row in rows.tolist():
+            found, confidence = self._known[int(batch.index[row])]
+            points[row], annotated[row] = found, confidence >= self.confidence
+        batch = batch.select(torch.arange(len(batch), device=points.device))
+        batch.points, batch.annotated = points, annotated
+        return batch
+
+    def _ask(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Points (B, K, 2) in crop pixels and confidence (B, K)."""
+        self.network.eval()
+        views = self.setting.views
+        plain = views.plain(batch)
+        mirrored = bool(self.setting.skeleton.flip_pairs)
+        order = views.order(batch.index.device) if mirrored else None
+        heatmaps = predict_heatmaps(self.network, plain.images, order, self.copies)
+        if self.smoothing:
+            heatmaps = smoothed(heatmaps, self.smoothing, self.setting.sigma)
+        points, confidence = decode(heatmaps, "dark")
+        return transform_points(
+            geometry.inverse(plain.transform), points * self.network.stride
+        ), confidence
