@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import numpy as np
@@ -87,6 +88,37 @@ def test_best_network_is_the_average_where_there_is_one() -> None:
     assert averaged.method.average is averaged.average.network
     assert plain.best_network is plain.method.model
     assert plain.method.average is None
+
+
+def test_new_weights_have_no_past(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A method that starts a network afresh: its average follows, the moments are forgotten."""
+    trained = module()
+    assert trained.average is not None
+    optimizer = make_optimizer(trained.method, trained.options)
+    monkeypatch.setattr(trained, "optimizers", lambda **options: optimizer)
+    network = trained.method.model
+
+    def restarting(self: Supervised, batch: object) -> dict[str, torch.Tensor]:
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.fill_(3.0)
+        self.restarted = True
+        return {"supervised": sum(p.sum() for p in network.parameters())}
+
+    def step(forward: Callable[..., object]) -> None:
+        monkeypatch.setattr(Supervised, "forward", forward)
+        trained.training_step([0], 0).backward()  # type: ignore[arg-type]
+
+    step(lambda self, batch: {"supervised": sum(p.sum() for p in network.parameters())})
+    optimizer.step()
+    for _ in range(50):
+        trained.average.update(network)
+    assert optimizer.state
+    step(restarting)
+    assert not optimizer.state
+    assert trained.average.updates == 0
+    assert all((p == 3).all() for p in trained.average.network.parameters())
+    assert not trained.method.restarted
 
 
 def test_every_weight_is_saved_once_under_its_own_name() -> None:

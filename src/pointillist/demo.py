@@ -34,8 +34,9 @@ METHODS = ("supervised", "auto")
 #: and the pixels of each.
 COMPARISON, CREATURES, ACROSS, CELL = "side-by-side.jpg", 6, 2, 192
 
+#: What they share; the crops too, which auto would plan for itself.
 _CONFIG: dict[str, Any] = {
-    "input": {"width": 80, "height": 80, "sigma": 1.0},
+    "input": {"width": 80, "height": 80, "sigma": 1.0, "margin": 1.25},
     "model": {"backbone": "resnet18"},
     "training": {"validate_every": 250, "learning_rate": 2e-3, "schedule": "constant"},
 }

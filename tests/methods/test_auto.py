@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 
 import pytest
-from test_methods import build, make_batch
+import torch
+from test_methods import build, make_batch, steps
 
 from pointillist.augment import ViewMaker, ViewOptions
 from pointillist.batch import Batch, View
 from pointillist.methods.auto import Auto
 
-NOTHING = Path("unused")
-
 
 def ready(**options: object) -> Auto:
-    method = build("auto", NOTHING, burn_in=0.25, ramp=0.0, **options)
+    method = build("auto", burn_in=0.25, ramp=0.0, **options)
     assert isinstance(method, Auto)
     object.__setattr__(method, "average", copy.deepcopy(method.model).eval())
     return method
@@ -67,3 +65,71 @@ def test_views_are_never_turned_less_than_given(monkeypatch: pytest.MonkeyPatch)
     method, batch = ready(turned=45, hard={"rotation": 90}), make_batch()
     method.progress = 1.0
     assert rotations(method, batch, monkeypatch)[-1] == 90
+
+
+def weights(network: torch.nn.Module) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in network.parameters()]).clone()
+
+
+def test_a_fresh_network_learns_what_the_averaged_one_labels() -> None:
+    method, batch = ready(renewed=0.5, confidence=0), make_batch()
+    fresh = weights(method.model)
+    with torch.no_grad():
+        for network, by in ((method.model, 0.1), (method.average, 0.2)):
+            for parameter in network.parameters():
+                parameter.add_(by)
+    learnt, averaged = weights(method.model), weights(method.average)
+    method.progress = 0.49
+    assert set(method(batch)) == {"supervised", "equivariance", "invariance", "semantic"}
+    assert torch.equal(weights(method.model), learnt)
+    assert not method.restarted
+    method.progress = 0.5
+    losses = method(batch)
+    assert set(losses) == {"supervised", "equivariance"}
+    assert losses["equivariance"] > 0
+    assert torch.equal(weights(method.model), fresh)
+    assert method.restarted  # the training forgets the average of the old weights
+    assert torch.equal(weights(method.labeller.network), averaged)
+
+
+def test_later_the_fresh_network_labels_and_goes_on() -> None:
+    method, batch = ready(renewed=0.5, relabeled=0.8, confidence=0), make_batch()
+    labels = []
+    for progress in (0.5, 0.79, 0.8, 1.0):
+        method.progress = progress
+        method(batch)
+        method.restarted = False
+        labels.append(weights(method.labeller.network))
+        with torch.no_grad():  # it learns, and its average with it
+            for network in (method.model, method.average):
+                for parameter in network.parameters():
+                    parameter.add_(0.1)
+    assert torch.equal(labels[0], labels[1])
+    assert not torch.equal(labels[1], labels[2])
+    assert torch.equal(labels[2], labels[3])
+
+
+def test_points_without_confidence_teach_nothing() -> None:
+    method, batch = ready(renewed=0.5, confidence=1), make_batch()
+    method.progress = 0.6
+    losses = method(batch)
+    assert losses["equivariance"] == 0
+    assert losses["supervised"] > 0
+
+
+def test_its_second_part_never_reads_labels_of_unlabelled_crops() -> None:
+    results = []
+    for poison in (False, True):
+        method = ready(renewed=0.3, relabeled=0.6, confidence=0)
+        results.append((steps(method, make_batch(poison), 6), weights(method.model)))
+    assert results[0][0][-1]["equivariance"] > 0
+    assert results[0][0] == results[1][0]
+    assert torch.equal(results[0][1], results[1][1])
+
+
+def test_it_does_not_begin_anew_without_being_told_to() -> None:
+    method, batch = ready(), make_batch()
+    before = weights(method.model)
+    method.progress = 1.0
+    assert "semantic" in method(batch)
+    assert torch.equal(weights(method.model), before)
