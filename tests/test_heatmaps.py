@@ -201,3 +201,12 @@ def test_smoothing_moves_points_at_the_edges_by_less_than_half_a_pixel(x: float,
     point = torch.tensor([[[x, y]]])
     found, _ = decode(smoothed(encode(point, SIZE, 1.0), 1.0, 1.0), "dark")
     assert (found - point).abs().max() < 0.45
+
+
+def test_smoothing_stays_out_of_autocast() -> None:
+    heatmaps = encode(torch.rand(2, 3, 2) * 16, SIZE, 1.0)
+    wanted = smoothed(heatmaps, 1.0, 1.0)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = smoothed(heatmaps, 1.0, 1.0)
+    assert torch.equal(found, wanted)
+    assert smoothed(heatmaps.bfloat16(), 1.0, 1.0).dtype == torch.float32

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from pointillist.batch import Batch
+from pointillist.methods import Method
 from pointillist.methods.supervised import Supervised
 from pointillist.run import Run
 
@@ -23,11 +24,11 @@ STOPPABLE = (
 )
 
 
-def at_step(step: int, act: Any) -> Any:
-    """A ``Supervised.forward`` that does something at a step, counted from 0 over the process."""
-    forward, seen = Supervised.forward, [0]
+def at_step(step: int, act: Any, method: type[Method] = Supervised) -> Any:
+    """A method's ``forward`` that does something at a step, counted from 0 over the process."""
+    forward, seen = method.forward, [0]
 
-    def acting(self: Supervised, batch: Batch) -> dict[str, Tensor]:
+    def acting(self: Method, batch: Batch) -> dict[str, Tensor]:
         if seen[0] == step:
             act()
         seen[0] += 1

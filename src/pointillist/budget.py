@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from pointillist.boxes.data import with_boxes
+from pointillist.config import Config, validate
 from pointillist.dataset import Dataset
 from pointillist.errors import DataError
 from pointillist.inference import evaluate
 from pointillist.learning_curve import ALPHA, LearningCurve
+from pointillist.methods import get_method
 from pointillist.metrics import lengths_of, match
 from pointillist.run import Run
 from pointillist.training import train
@@ -149,6 +151,11 @@ def _train(
         update={"max_steps": steps, "max_minutes": minutes, "seed": seed, "validate_every": steps}
     )
     config = run.config.model_copy(update={"training": training, "localize": False})
+    # Every option counts as given: what the run was not planned with is not planned now.
+    options = validate(get_method(config.method).Options, config.method_options)
+    config = validate(
+        Config, config.model_dump() | {"method_options": options.model_dump(mode="json")}
+    )
     started = _fits(folder, steps, minutes)
     if not started:
         shutil.rmtree(folder, ignore_errors=True)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pointillist.errors import ConfigError, did_you_mean
 from pointillist.geometry import Size
+from pointillist.precision import in_float32
 
 Decoding = Literal["argmax", "quarter", "dark"]
 
@@ -44,6 +45,7 @@ def encode(points: Tensor, size: Size, sigma: float) -> Tensor:
     return along_y[..., :, None] * along_x[..., None, :]
 
 
+@in_float32
 def smoothed(heatmaps: Tensor, deviation: float, sigma: float) -> Tensor:
     """Heatmaps as a network would give them that had learnt wider Gaussians.
 
@@ -58,22 +60,21 @@ def smoothed(heatmaps: Tensor, deviation: float, sigma: float) -> Tensor:
         sigma: in heatmap pixels.
 
     Returns:
-        (B, K, H, W); a Gaussian of ``sigma`` keeps the height of its peak.
+        (B, K, H, W) float32; a Gaussian of ``sigma`` keeps the height of its peak.
     """
-    down, across = (
-        _smoothing(side, deviation, heatmaps.device, heatmaps.dtype) for side in heatmaps.shape[-2:]
-    )
+    heatmaps = heatmaps.float()
+    down, across = (_smoothing(side, deviation, heatmaps.device) for side in heatmaps.shape[-2:])
     height = 1 + (deviation / sigma) ** 2
     return height * (down @ heatmaps @ across.T)
 
 
-def _smoothing(side: int, deviation: float, device: torch.device, dtype: torch.dtype) -> Tensor:
+def _smoothing(side: int, deviation: float, device: torch.device) -> Tensor:
     """(side, side): each row is the weights of the mean that takes a pixel's place.
 
     Beyond the edges nothing is known. Taken for zeros, it would draw a point by there inwards;
     left out of the mean, outwards, by as much. So it is left out by half.
     """
-    at = torch.arange(side, device=device, dtype=dtype)
+    at = torch.arange(side, device=device, dtype=torch.float32)
     weights = torch.exp(-((at[:, None] - at) ** 2) / (2 * deviation**2))
     known, everywhere = weights.sum(dim=1, keepdim=True), 2 * weights[0].sum() - 1
     return weights / (known * everywhere).sqrt()

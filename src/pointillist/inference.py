@@ -333,12 +333,13 @@ def evaluate(
 
 
 def evaluate_one_look(run: Run, data: Dataset, *, quiet: bool = True) -> dict[str, Any]:
-    """Scores of :func:`evaluate` with every crop seen once: no mirror image, no copies.
+    """Scores of :func:`evaluate` with every crop seen once: no mirror image, no copies, and
+    points where the heatmaps are highest, not smoothed.
 
     What training alone has given: averaging over looks adds to a network what another one may
     have learnt, so that methods are further apart, or closer together, than what they teach.
     """
     config = run.config.model_copy(deep=True)
-    config.input.copies = False
+    config.input.copies, config.input.smoothing = False, 0.0
     scores, _, _ = evaluate(Run(run.path, config, run.skeleton), data, flip=False, quiet=quiet)
     return scores

@@ -127,6 +127,8 @@ def train(
             tell(f"planned: {config.training.max_steps:,} steps", quiet)
         if config.method_options.get("turned") != given.method_options.get("turned"):
             tell("planned: crops turned every way, as the labelled objects lie", quiet)
+        if config.input.margin != given.input.margin:
+            tell(f"planned: crops of {config.input.margin:g} times the boxes", quiet)
         # Both before a wrong option leaves a folder behind.
         built = _build(config, parts.skeleton)
         check_machine(config.training, built[0].model)

@@ -52,6 +52,8 @@ def test_copies_and_calibration_are_in_the_file(
         decoding="dark",
         flip=True,
         copies=True,
+        smoothing=1.0,
+        sigma=1.5,
         calibration=Calibration(shares, 100),
     ).eval()
     write_onnx(model, (WIDTH, HEIGHT), tmp_path / "copies.onnx", dynamic_batch=True)

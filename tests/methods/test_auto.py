@@ -89,24 +89,43 @@ def test_a_fresh_network_learns_what_the_averaged_one_labels() -> None:
     assert losses["equivariance"] > 0
     assert torch.equal(weights(method.model), fresh)
     assert method.restarted  # the training forgets the average of the old weights
+    assert method.labeller is not None
     assert torch.equal(weights(method.labeller.network), averaged)
 
 
 def test_later_the_fresh_network_labels_and_goes_on() -> None:
     method, batch = ready(renewed=0.5, relabeled=0.8, confidence=0), make_batch()
-    labels = []
+    assert method.labeller is not None
+    labels, before = [], weights(method.model)
     for progress in (0.5, 0.79, 0.8, 1.0):
         method.progress = progress
         method(batch)
+        assert method.restarted == (progress == 0.5)
         method.restarted = False
+        assert torch.equal(weights(method.model), before)  # it began with these
         labels.append(weights(method.labeller.network))
         with torch.no_grad():  # it learns, and its average with it
             for network in (method.model, method.average):
                 for parameter in network.parameters():
                     parameter.add_(0.1)
+        before = weights(method.model)
     assert torch.equal(labels[0], labels[1])
     assert not torch.equal(labels[1], labels[2])
     assert torch.equal(labels[2], labels[3])
+
+
+def test_a_network_that_has_just_begun_does_not_label() -> None:
+    method, batch = ready(renewed=0.8, relabeled=0.75, confidence=0), make_batch()
+    assert method.labeller is not None
+    for progress in (0.8, 0.9):
+        method.progress = progress
+        method(batch)
+        if progress == 0.8:
+            first = weights(method.labeller.network)
+        with torch.no_grad():
+            for parameter in method.average.parameters():
+                parameter.add_(0.1)
+    assert torch.equal(weights(method.labeller.network), first)
 
 
 def test_points_without_confidence_teach_nothing() -> None:
@@ -131,5 +150,6 @@ def test_it_does_not_begin_anew_without_being_told_to() -> None:
     method, batch = ready(), make_batch()
     before = weights(method.model)
     method.progress = 1.0
+    assert method.labeller is None  # nor does a checkpoint carry it
     assert "semantic" in method(batch)
     assert torch.equal(weights(method.model), before)

@@ -22,9 +22,9 @@ def quantize(source: Path, target: Path, crops: np.ndarray) -> None:
     """Writes an ONNX file that computes in 8 bits.
 
     Weights have a scale for each channel; the range of an activation is what the crops show. What
-    comes before the first convolution (normalisation, mirror image) and what comes after the last
-    one (decoding) stays in float32, and so does the last one itself: neighbouring pixels of a peak
-    would be equal in 8 bits, and its place be lost.
+    comes before the first convolution (normalisation, copies) and what comes after the last one
+    (their mean, smoothing, decoding) stays in float32, and so does the last one itself:
+    neighbouring pixels of a peak would be equal in 8 bits, and its place be lost.
 
     Args:
         source: as :func:`~pointillist.exporting.graph.write_onnx` wrote it.
@@ -70,18 +70,31 @@ class _Crops:
 
 
 def _inner_nodes(graph: Any) -> list[str]:
-    """Names of the nodes from the first convolution or product to before the last one."""
+    """Names of the nodes from a network's first convolution to before its last one.
+
+    A graph that averages over copies has the network several times. What follows the last
+    convolution of each, mirror images and smoothing included, is no part of a network.
+    """
     makers = {name: node for node in graph.node for name in node.output}
-    weighty = [node for node in graph.node if node.op_type in ("Conv", "MatMul", "Gemm")]
-    last = weighty[-1]
-    before = _reached([last], lambda node: [makers[n] for n in node.input if n in makers])
     users: dict[str, list[Any]] = {}
     for node in graph.node:
         for name in node.input:
             users.setdefault(name, []).append(node)
-    first = next(node for node in weighty if node.name in before)
-    after = _reached([first], lambda node: [u for n in node.output for u in users.get(n, [])])
-    return [n.name for n in graph.node if n.name in before & after and n.name != last.name]
+
+    def before(node: Any) -> list[Any]:
+        return [makers[name] for name in node.input if name in makers]
+
+    def after(node: Any) -> list[Any]:
+        return [user for name in node.output for user in users.get(name, [])]
+
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    names = {node.name for node in convolutions}
+    first, last = (
+        [node for node in convolutions if _reached([node], way) & names == {node.name}]
+        for way in (before, after)
+    )
+    between = _reached(first, after) & _reached(last, before)
+    return [n.name for n in graph.node if n.name in between - {n.name for n in last}]
 
 
 def _reached(start: list[Any], neighbours: Any) -> set[str]:

@@ -53,7 +53,8 @@ class AutoOptions(SemanticConsistencyOptions):
         0.75,
         gt=0,
         le=1,
-        description="share after which the fresh network's average takes over the labelling",
+        description="share after which the fresh network's average takes over the labelling; "
+        "not later than renewed: never",
     )
     confidence: float = Field(
         0.25, ge=0, le=1, description="a point that is labelled so counts from this peak on"
@@ -83,16 +84,18 @@ class Auto(SemanticConsistency):
 
     def __init__(self, model: Localizer, setting: Setting, options: MethodOptions) -> None:
         super().__init__(model, setting, options)
-        self.labeller = Labeller(
-            model,
-            setting,
-            copies=COPIES,
-            confidence=self.options.confidence,
-            smoothing=setting.sigma,
-        )
-        #: How many networks have taught by their labels: none, the first, the fresh one itself.
-        self.register_buffer("labelled", torch.zeros((), dtype=torch.long))
-        self.labelled: Tensor
+        self.labeller: Labeller | None = None
+        if self.options.renewed < 1:
+            self.labeller = Labeller(
+                model,
+                setting,
+                copies=COPIES,
+                confidence=self.options.confidence,
+                smoothing=setting.sigma,
+            )
+            #: How many networks have labelled: none, the first, the fresh one itself.
+            self.register_buffer("labellers", torch.zeros((), dtype=torch.long))
+            self.labellers: Tensor
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """The losses of semantic consistency, of points that a network has labelled, or of the
@@ -100,26 +103,26 @@ class Auto(SemanticConsistency):
         if bool(batch.labeled.all()):
             self.figures = {}
             return self._supervised_only(batch)
-        if self.options.renewed == 1 or self.progress < self.options.renewed:
+        if self.labeller is None or self.progress < self.options.renewed:
             return super().forward(batch)
-        self._change_labeller()
-        return self._from_labels(batch)
+        self._change(self.labeller)
+        return self._from_labels(self.labeller.label(batch))
 
-    def _change_labeller(self) -> None:
+    def _change(self, labeller: Labeller) -> None:
         """At the beginning of the second part the network starts afresh; later it goes on."""
         trained = self.average if self.average is not None else self.model
-        if self.labelled == 0:
-            self.model.load_state_dict(self.labeller.take(trained))
+        renewed, relabeled = self.options.renewed, self.options.relabeled
+        if self.labellers == 0:
+            self.model.load_state_dict(labeller.take(trained))
             self.restarted = True
-            self.labelled.fill_(1)
-        elif self.labelled == 1 and self.progress >= self.options.relabeled:
-            self.labeller.take(trained)
-            self.labelled.fill_(2)
+            self.labellers.fill_(1)
+        elif self.labellers == 1 and self.progress >= relabeled > renewed:
+            labeller.take(trained)
+            self.labellers.fill_(2)
 
     def _from_labels(self, batch: Batch) -> dict[str, Tensor]:
         """Labelled crops, and hard views of the others with the points that a network found."""
         views, options = self.setting.views, self.options
-        batch = self.labeller.label(batch)
         parts = (batch.select(batch.labeled), batch.select(~batch.labeled))
         known, hard = (views.random(p, r) for p, r in zip(parts, self.ranges(), strict=True))
         count = len(known.images)

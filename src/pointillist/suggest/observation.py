@@ -20,7 +20,7 @@ from pointillist.batch import Batch
 from pointillist.crops import CropSpec
 from pointillist.decoding import decoded_batches
 from pointillist.errors import DataError
-from pointillist.heatmaps import decode
+from pointillist.heatmaps import decode, smoothed
 from pointillist.models.localizer import Localizer
 from pointillist.points import calibrated
 from pointillist.precision import in_float32, inference_autocast
@@ -107,7 +107,7 @@ class Observer:
         size = (options.width, options.height)
         self._network = network.to(self.device).to(memory_format=torch.channels_last)
         self._student = student and student.to(self.device).to(memory_format=torch.channels_last)
-        self._decoding, self._skeleton = options.decoding, run.skeleton
+        self._input, self._skeleton = options, run.skeleton
         known = run.calibration
         self._shares = torch.tensor(known.shares, device=self.device) if known else None
         self._views = ViewMaker(size, run.skeleton, network.mean, network.std)
@@ -163,7 +163,10 @@ class Observer:
         view = self._views.render(batch, transform.to(self.device), flipped.to(self.device))
         with inference_autocast(network, self.device):
             output = network(view.images)
-        points, confidence = decode(output.heatmaps.float(), self._decoding)
+        heatmaps = output.heatmaps.float()
+        if self._input.smoothing:  # as where confidence was calibrated
+            heatmaps = smoothed(heatmaps, self._input.smoothing, self._input.sigma)
+        points, confidence = decode(heatmaps, self._input.decoding)
         if self._shares is not None:
             confidence = calibrated(confidence, self._shares)
         stride = network.stride
