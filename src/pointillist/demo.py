@@ -49,7 +49,7 @@ class Outcome:
     Args:
         method: its name.
         metrics: scores on the test images.
-        one_look: PCK@0.1 on them without mirror image and copies, which ``auto`` averages over.
+        one_look: PCK@0.1 on them without mirror image, copies and smoothing.
         minutes: of training.
         folder: of the run.
     """

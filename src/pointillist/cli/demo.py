@@ -25,7 +25,7 @@ def demo(
     print_table(table.title, [table.columns, *table.rows], table.prose)
     once = ", ".join(f"{o.method} {100 * o.one_look:.1f}" for o in outcomes)
     typer.echo(
-        "auto averages over turned and scaled copies of an image, both over its mirror image; "
+        "auto averages over magnified copies of an image and smooths, both over its mirror image; "
         f"from a single look PCK@0.1 is: {once} %"
     )
     typer.echo(f"both side by side: {out / COMPARISON}")
