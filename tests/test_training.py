@@ -24,7 +24,6 @@ from pointillist.files import read_json
 from pointillist.inference import evaluate
 from pointillist.lightning_module import TrainingModule
 from pointillist.methods import METHODS
-from pointillist.methods.auto import Auto
 from pointillist.methods.supervised import Supervised
 from pointillist.run import Run
 from pointillist.training import TrainingInterrupted
@@ -206,28 +205,6 @@ def test_asked_to_end_saves_and_resumes(
             train(data, tmp_path, val=val, config=tiny_config(*STOPPABLE))
     assert checkpoint(Run.open(tmp_path))["global_step"] == 11
     assert_same_training(train(out=tmp_path, resume=True), whole)
-
-
-@pytest.mark.parametrize("step", [9, 14, 21])
-def test_the_second_part_of_auto_is_resumed(
-    step: int,
-    data: Dataset,
-    val: Dataset,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    one_thread: None,
-) -> None:
-    """Before a fresh network begins at step 12, before it labels from step 18 on, and after."""
-    given = ["method=auto", "method_options.renewed=0.5", "method_options.confidence=0"]
-    config = tiny_config(*STOPPABLE, *given)
-    others = dots_dataset(tmp_path / "others", 6, seed=2)
-    whole = train(data, tmp_path / "whole", unlabeled=[others], val=val, config=config)
-    assert checkpoint(whole)["state_dict"]["method.labellers"] == 2
-    with monkeypatch.context() as patch:
-        patch.setattr(Auto, "forward", at_step(step, interrupt, Auto))
-        with pytest.raises(TrainingInterrupted):
-            train(data, tmp_path / "run", unlabeled=[others], val=val, config=config)
-    assert_same_training(train(out=tmp_path / "run", resume=True), whole)
 
 
 def test_after_an_error_it_goes_on_from_the_last_checkpoint(

@@ -1,0 +1,38 @@
+"""The second part of auto, interrupted."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+
+from core_cases import dots_dataset, tiny_config
+from pointillist import training
+from pointillist.methods.auto import Auto
+from pointillist.training import TrainingInterrupted
+from training_cases import STOPPABLE, assert_same_training, at_step, checkpoint, interrupt
+
+train = partial(training.train, quiet=True)
+
+
+@pytest.mark.parametrize("step", [9, 14, 21])
+def test_the_second_part_of_auto_is_resumed(
+    step: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Before a fresh network begins at step 12, before it labels from step 18 on, and after."""
+    given = ["method=auto", "method_options.renewed=0.5", "method_options.confidence=0"]
+    torch.set_num_threads(1)
+    data, val = dots_dataset(tmp_path / "data", 12), dots_dataset(tmp_path / "val", 6, seed=1)
+    config = tiny_config(*STOPPABLE, *given)
+    others = dots_dataset(tmp_path / "others", 6, seed=2)
+    whole = train(data, tmp_path / "whole", unlabeled=[others], val=val, config=config)
+    assert checkpoint(whole)["state_dict"]["method.labellers"] == 2
+    with monkeypatch.context() as patch:
+        patch.setattr(Auto, "forward", at_step(step, interrupt, Auto))
+        with pytest.raises(TrainingInterrupted):
+            train(data, tmp_path / "run", unlabeled=[others], val=val, config=config)
+    assert_same_training(train(out=tmp_path / "run", resume=True), whole)
