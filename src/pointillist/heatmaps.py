@@ -56,13 +56,15 @@ def smoothed(heatmaps: Tensor, deviation: float, sigma: float) -> Tensor:
 
     Args:
         heatmaps: (B, K, H, W), learnt with Gaussians of ``sigma``.
-        deviation: of the Gaussian that they are smoothed with, in heatmap pixels.
+        deviation: of the Gaussian that they are smoothed with, in heatmap pixels; 0: not at all.
         sigma: in heatmap pixels.
 
     Returns:
         (B, K, H, W) float32; a Gaussian of ``sigma`` keeps the height of its peak.
     """
     heatmaps = heatmaps.float()
+    if not deviation:
+        return heatmaps
     down, across = (_smoothing(side, deviation, heatmaps.device) for side in heatmaps.shape[-2:])
     height = 1 + (deviation / sigma) ** 2
     return height * (down @ heatmaps @ across.T)

@@ -146,7 +146,7 @@ class CropPoints(nn.Module):
     def heatmaps(self, crops: Tensor) -> Tensor:
         """Heatmaps (B, K, H/s, W/s) of (B, H, W, 3) uint8 RGB crops."""
         heatmaps = predict_heatmaps(self.network, self.images(crops), self.flip_order, self.copies)
-        return smoothed(heatmaps, self.smoothing, self.sigma) if self.smoothing else heatmaps
+        return smoothed(heatmaps, self.smoothing, self.sigma)
 
     def images(self, crops: Tensor) -> Tensor:
         """What the network sees (B, 3, H, W) of (B, H, W, 3) uint8 RGB crops."""

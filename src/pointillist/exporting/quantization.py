@@ -88,13 +88,15 @@ def _inner_nodes(graph: Any) -> list[str]:
         return [user for name in node.output for user in users.get(name, [])]
 
     convolutions = [node for node in graph.node if node.op_type == "Conv"]
-    names = {node.name for node in convolutions}
-    first, last = (
-        [node for node in convolutions if _reached([node], way) & names == {node.name}]
-        for way in (before, after)
+    # What other convolutions lead to, and what leads to others: they themselves only where they
+    # are neither a network's first nor its last.
+    behind, ahead = (
+        _reached([other for node in convolutions for other in way(node)], way)
+        for way in (after, before)
     )
-    between = _reached(first, after) & _reached(last, before)
-    return [n.name for n in graph.node if n.name in between - {n.name for n in last}]
+    first = [node for node in convolutions if node.name not in behind]
+    between = _reached(first, after) & ahead
+    return [node.name for node in graph.node if node.name in between]
 
 
 def _reached(start: list[Any], neighbours: Any) -> set[str]:

@@ -69,13 +69,13 @@ class Auto(SemanticConsistency):
     representations that tell keypoints apart
     (:class:`~pointillist.methods.semantic_consistency.SemanticConsistency`). After half of the
     training a fresh network begins, which learns what the first one says of each image in turned
-    and scaled copies, as points (:class:`~pointillist.methods.relabeling.Labeller`): it has not
+    and magnified copies, as points (:class:`~pointillist.methods.relabeling.Labeller`): it has not
     learnt the few labels by heart, and copies know more than one look. Without unlabelled images
     it is supervised training. Where the labelled objects lie every way, crops are turned every
     way in the last part of the training. Some things are not the method's but the training's,
     and are planned for it from what there is (:func:`pointillist.planning.planned`): how many
     steps, a learning rate that does not fall, how narrow the crops are, and a prediction that
-    averages over turned and scaled copies.
+    averages over turned and magnified copies.
     """
 
     name: ClassVar[str] = "auto"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -61,20 +62,18 @@ class Labeller(nn.Module):
     @torch.no_grad()
     def label(self, batch: Batch) -> Batch:
         """The batch with points for its unlabelled crops, in crop pixels; labels stay."""
-        rows = torch.nonzero(~batch.labeled)[:, 0]
-        new = [int(r) for r in rows if int(batch.index[r]) not in self._known]
+        index = batch.index.tolist()  # at once: on a GPU each look waits for it
+        rows = [row for row, labeled in enumerate(batch.labeled.tolist()) if not labeled]
+        new = [row for row in rows if index[row] not in self._known]
         if new:
-            part = batch.select(torch.tensor(new, device=batch.index.device))
-            points, confidence = self._ask(part)
-            for i, p, c in zip(part.index.tolist(), points, confidence, strict=True):
-                self._known[i] = (p, c)
+            answers = self._ask(batch.select(torch.tensor(new, device=batch.index.device)))
+            for row, *answer in zip(new, *answers, strict=True):
+                self._known[index[row]] = (answer[0], answer[1])
         points, annotated = batch.points.clone(), batch.annotated.clone()
-        for row in rows.tolist():
-            found, confidence = self._known[int(batch.index[row])]
-            points[row], annotated[row] = found, confidence >= self.confidence
-        batch = batch.select(torch.arange(len(batch), device=points.device))
-        batch.points, batch.annotated = points, annotated
-        return batch
+        for row in rows:
+            points[row], confidence = self._known[index[row]]
+            annotated[row] = confidence >= self.confidence
+        return replace(batch, points=points, annotated=annotated)
 
     def _ask(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Points (B, K, 2) in crop pixels and confidence (B, K)."""
@@ -84,9 +83,7 @@ class Labeller(nn.Module):
         mirrored = bool(self.setting.skeleton.flip_pairs)
         order = views.order(batch.index.device) if mirrored else None
         heatmaps = predict_heatmaps(self.network, plain.images, order, self.copies)
-        if self.smoothing:
-            heatmaps = smoothed(heatmaps, self.smoothing, self.setting.sigma)
+        heatmaps = smoothed(heatmaps, self.smoothing, self.setting.sigma)
         points, confidence = decode(heatmaps, "dark")
-        return transform_points(
-            geometry.inverse(plain.transform), points * self.network.stride
-        ), confidence
+        to_crop = geometry.inverse(plain.transform)
+        return transform_points(to_crop, points * self.network.stride), confidence

@@ -163,9 +163,8 @@ class Observer:
         view = self._views.render(batch, transform.to(self.device), flipped.to(self.device))
         with inference_autocast(network, self.device):
             output = network(view.images)
-        heatmaps = output.heatmaps.float()
-        if self._input.smoothing:  # as where confidence was calibrated
-            heatmaps = smoothed(heatmaps, self._input.smoothing, self._input.sigma)
+        # As where confidence was calibrated.
+        heatmaps = smoothed(output.heatmaps, self._input.smoothing, self._input.sigma)
         points, confidence = decode(heatmaps, self._input.decoding)
         if self._shares is not None:
             confidence = calibrated(confidence, self._shares)
