@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import torch
 
 from core_cases import batch_of
 from pointillist import geometry
-from pointillist.batch import Batch, move_points, pixels_from_file
+from pointillist.batch import Batch, move_points, pixels_from_file, shrunk
 from pointillist.crops import CropSpec
 
 
@@ -88,3 +89,37 @@ def test_masks_are_the_same_under_autocast() -> None:
     plain = pixels_from_file(batch, transform, (32, 16), 1)
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(pixels_from_file(batch, transform, (32, 16), 1), plain)
+
+
+def test_in_half_the_pixels_a_batch_shows_the_same() -> None:
+    batch = small_batch()
+    small = shrunk(batch, (24, 12))
+    assert small.size == (24, 12)
+    assert small.images.dtype == torch.uint8
+    assert torch.equal(torch.isnan(small.points), torch.isnan(batch.points))
+    assert torch.allclose(small.points[0, 0], batch.points[0, 0] / 2)
+    assert torch.allclose(small.points[0, 2], batch.points[0, 2] / 2)
+    # The same place in the file.
+    in_file = geometry.transform_points(small.to_file, small.points)
+    known = geometry.transform_points(batch.to_file, batch.points)
+    assert torch.allclose(in_file, known, equal_nan=True, atol=1e-5)
+    # The crop is fill above and below the file, which is grey.
+    assert small.images[0, 0, 6, 12] == 200
+    assert small.images[0, 0, 0, 12] == batch.images[0, 0, 0, 24]
+
+
+def test_a_batch_is_shrunk_by_averages_and_in_place() -> None:
+    """A stripe of one pixel in three leaves a third of its brightness; a bright dot stays put."""
+    batch = replace(small_batch(), images=torch.zeros(1, 3, 24, 48, dtype=torch.uint8))
+    batch.images[..., 1::3] = 240
+    mean = shrunk(batch, (16, 8)).images[..., 2:-2].float().mean()
+    assert abs(float(mean) - 80) < 4
+    dot = replace(batch, images=torch.zeros_like(batch.images))
+    dot.images[..., 6:9, 30:33] = 255  # its middle is (31.5, 7.5), a third of which is (10.5, 2.5)
+    small = shrunk(dot, (16, 8)).images[0, 0].float()
+    assert small.flatten().argmax() == 2 * 16 + 10
+    x = (small.sum(dim=0) * (torch.arange(16) + 0.5)).sum() / small.sum()
+    y = (small.sum(dim=1) * (torch.arange(8) + 0.5)).sum() / small.sum()
+    assert abs(float(x) - 10.5) < 0.02
+    assert abs(float(y) - 2.5) < 0.02
+    assert shrunk(dot, dot.size) is dot

@@ -104,6 +104,18 @@ def test_a_network_that_begins_with_something_begins_twice(
     assert config.method_options.get("renewed") == renewed
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "detail"), [(96, 96, 1.6667), (96, 128, 1.25), (256, 256, 1.0)]
+)
+def test_the_first_network_looks_closer_at_small_crops(
+    width: int, height: int, detail: float
+) -> None:
+    config = make_config(
+        sets=["model.pretrained=true", f"input.width={width}", f"input.height={height}"]
+    )
+    assert planned(config, 375, 7125, lambda: 0.0, nobody).method_options["detail"] == detail
+
+
 def test_without_unlabelled_images_the_rate_falls_as_in_supervised_training() -> None:
     given = make_config()
     assert (

@@ -5,9 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from pointillist.geometry import Size, at_stride, inside, inverse, source_grid, transform_points
+from pointillist.geometry import (
+    Size,
+    at_stride,
+    inside,
+    inverse,
+    scaling,
+    source_grid,
+    transform_points,
+)
 from pointillist.precision import in_float32
 
 
@@ -57,6 +66,28 @@ class Batch:
     def select(self, which: Tensor) -> Batch:
         """The rows that a mask (B,) bool or indices (N,) name."""
         return replace(self, **{f.name: getattr(self, f.name)[which] for f in fields(self)})
+
+
+@in_float32
+def shrunk(batch: Batch, size: Size) -> Batch:
+    """The same crops in fewer pixels: width and height, which each pixel is an average for.
+
+    Shape:
+        images (B, 3, H, W) become (B, 3, height, width), uint8 as before.
+    """
+    if batch.size == size:
+        return batch
+    # A CPU does this fourteen times faster in whole numbers; a GPU does not do it in them at all.
+    images = batch.images.float() if batch.images.is_cuda else batch.images
+    images = F.interpolate(images, size[::-1], mode="bilinear", antialias=True, align_corners=False)
+    x, y = (batch.points.new_tensor([new / old]) for new, old in zip(size, batch.size, strict=True))
+    to_small = scaling(x, y)
+    return replace(
+        batch,
+        images=images.round().clamp(0, 255).to(batch.images.dtype),
+        points=transform_points(to_small, batch.points),
+        to_file=batch.to_file @ inverse(to_small),
+    )
 
 
 @dataclass

@@ -23,6 +23,10 @@ _EVERY_WAY = 0.2
 #: Share of a training after which a fresh network begins, from weights that know something.
 _RENEWED = 0.5
 
+#: Pixels of the longer side that the network before it looks at: a pretrained one knows objects
+#: of about this size.
+_CLOSER = 160
+
 #: Crops go so far beyond what nine in ten points reach, and at least show the box.
 _BEYOND, _NARROWEST = 1.1, 1.0
 
@@ -77,6 +81,8 @@ def planned(
     pretrained = config.model.pretrained or config.model.weights is not None
     if unlabeled and pretrained:
         options["renewed"] = _RENEWED
+        longer = max(config.input.width, config.input.height)
+        options["detail"] = max(1.0, round(_CLOSER / longer, 4))
     prediction: dict[str, Any] = {}
     if "margin" not in config.input.model_fields_set and not config.localize:
         reached = reach()

@@ -279,17 +279,18 @@ def _stores(run: Run, data: TrainingData, method: Method) -> tuple[CropStore, Cr
     if not any(sample.instance for sample in samples):
         raise DataError("all that is annotated here is crowds", where=data.labeled.root)
 
-    def store(samples: list[Sample], context: float) -> CropStore:
+    def store(samples: list[Sample], context: float, detail: float = 1.0) -> CropStore:
+        width, height = (round(side * detail) for side in (size.width, size.height))
         return CropStore(
             samples,
             len(data.skeleton),
-            CropSpec(size.width, size.height, size.margin, context),
+            CropSpec(width, height, size.margin, context),
             cache=options.cache,
             limit_gib=options.cache_gib,
             folder=run.path / "cache",
         )
 
-    return store(samples, CONTEXT), store(labeled_samples(data.val), 1.0)
+    return store(samples, CONTEXT, method.detail), store(labeled_samples(data.val), 1.0)
 
 
 def _lengths(store: CropStore) -> np.ndarray:

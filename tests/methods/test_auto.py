@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
-from test_methods import build, make_batch, steps
+from test_methods import SIZE, build, make_batch, steps
 
 from pointillist.augment import ViewMaker, ViewOptions
 from pointillist.batch import Batch, View
-from pointillist.methods.auto import Auto
+from pointillist.methods.auto import Auto, closer
 
 
 def ready(**options: object) -> Auto:
@@ -153,3 +154,60 @@ def test_it_does_not_begin_anew_without_being_told_to() -> None:
     assert method.labeller is None  # nor does a checkpoint carry it
     assert "semantic" in method(batch)
     assert torch.equal(weights(method.model), before)
+
+
+def widths(method: Auto, batch: Batch, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Of all images that a step shows to a network."""
+    seen: list[int] = []
+    assert method.labeller is not None
+    assert method.average is not None
+    hooks = [
+        network.register_forward_pre_hook(lambda _, given: seen.append(given[0].shape[-1]))
+        for network in (method.model, method.average, method.labeller.network)
+    ]
+    method(batch)
+    for hook in hooks:
+        hook.remove()
+    return seen
+
+
+def test_the_first_network_looks_closer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training crops come with the pixels for it; what it labels is learnt from few pixels."""
+    method, batch = ready(renewed=0.5, confidence=0, detail=2.0), make_batch()
+    usual, closer = SIZE[0], 2 * SIZE[0]
+    assert method.detail == 2
+    width, height = 2 * batch.size[0], 2 * batch.size[1]
+    large = replace(
+        batch,
+        images=batch.images.repeat_interleave(2, 2).repeat_interleave(2, 3),
+        points=2 * batch.points,
+        to_file=batch.to_file @ torch.diag(torch.tensor([0.5, 0.5, 1.0])),
+    )
+    assert large.size == (width, height)
+    for progress, wanted in (
+        (0.0, [closer]),
+        (0.3, [closer, closer]),
+        (0.5, [closer, closer, closer, usual]),  # three copies to label, then to learn
+        (0.6, [usual]),  # it has labelled them already
+        (0.8, [usual, usual, usual, usual]),  # the fresh one looks as a prediction does
+    ):
+        method.progress = progress
+        assert widths(method, large, monkeypatch) == wanted
+    labeled = large.select(large.labeled)
+    method.progress = 0.3
+    assert widths(method, labeled, monkeypatch) == [closer]
+    method.progress = 0.9
+    assert widths(method, labeled, monkeypatch) == [usual]
+
+
+def test_gaussians_are_as_wide_in_the_image_as_before() -> None:
+    method = ready(renewed=0.5, detail=2.0)
+    usual, near = method.setting, closer(method.setting, 2.0, method.model)
+    assert near.views.size == (2 * SIZE[0], 2 * SIZE[1])
+    assert near.sigma == 2 * usual.sigma
+    # Sizes that the network cannot take are rounded to those next to them.
+    assert closer(usual, 1.3, method.model).views.size == (80, 64)
+
+
+def test_without_a_fresh_network_nobody_looks_closer() -> None:
+    assert ready(detail=2.0).detail == 1

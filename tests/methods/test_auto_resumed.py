@@ -10,11 +10,18 @@ import torch
 
 from core_cases import dots_dataset, tiny_config
 from pointillist import training
+from pointillist.batch import Batch
+from pointillist.crops import CONTEXT
 from pointillist.methods.auto import Auto
 from pointillist.training import TrainingInterrupted
 from training_cases import STOPPABLE, assert_same_training, at_step, checkpoint, interrupt
 
 train = partial(training.train, quiet=True)
+
+GIVEN = [
+    "method=auto",
+    *(f"method_options.{option}" for option in ("renewed=0.5", "confidence=0", "detail=2")),
+]
 
 
 @pytest.mark.parametrize("step", [9, 14, 21])
@@ -24,10 +31,9 @@ def test_the_second_part_of_auto_is_resumed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Before a fresh network begins at step 12, before it labels from step 18 on, and after."""
-    given = ["method=auto", "method_options.renewed=0.5", "method_options.confidence=0"]
     torch.set_num_threads(1)
     data, val = dots_dataset(tmp_path / "data", 12), dots_dataset(tmp_path / "val", 6, seed=1)
-    config = tiny_config(*STOPPABLE, *given)
+    config = tiny_config(*STOPPABLE, *GIVEN)
     others = dots_dataset(tmp_path / "others", 6, seed=2)
     whole = train(data, tmp_path / "whole", unlabeled=[others], val=val, config=config)
     assert checkpoint(whole)["state_dict"]["method.labellers"] == 2
@@ -36,3 +42,23 @@ def test_the_second_part_of_auto_is_resumed(
         with pytest.raises(TrainingInterrupted):
             train(data, tmp_path / "run", unlabeled=[others], val=val, config=config)
     assert_same_training(train(out=tmp_path / "run", resume=True), whole)
+
+
+def test_training_crops_come_with_the_pixels_for_a_closer_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of validation do not: there it counts what a prediction sees."""
+    sizes = []
+    made = Auto.forward
+
+    def forward(self: Auto, batch: Batch) -> dict[str, torch.Tensor]:
+        sizes.append(batch.size)
+        return made(self, batch)
+
+    monkeypatch.setattr(Auto, "forward", forward)
+    config = tiny_config(*GIVEN, "training.max_steps=2")
+    data, val = dots_dataset(tmp_path / "data", 4), dots_dataset(tmp_path / "val", 2, seed=1)
+    others = dots_dataset(tmp_path / "others", 4, seed=2)
+    train(data, tmp_path / "run", unlabeled=[others], val=val, config=config)
+    width, height = config.input.width, config.input.height
+    assert sizes == [(round(2 * CONTEXT * width), round(2 * CONTEXT * height))] * 2

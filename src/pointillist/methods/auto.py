@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from pointillist.augment import ViewOptions
-from pointillist.batch import Batch
+from pointillist.augment import ViewMaker, ViewOptions
+from pointillist.batch import Batch, shrunk
 from pointillist.methods.base import MethodOptions, Setting
 from pointillist.methods.relabeling import Labeller
 from pointillist.methods.semantic_consistency import (
@@ -38,8 +39,8 @@ class AutoOptions(SemanticConsistencyOptions):
         0.85,
         ge=0,
         le=1,
-        description="share of the training without that; it is quick, once all "
-        "else is learnt, and slow before",
+        description="share of the training without that, of two networks of each one's; it is "
+        "quick, once all else is learnt, and slow before",
     )
     renewed: float = Field(
         1.0,
@@ -55,6 +56,14 @@ class AutoOptions(SemanticConsistencyOptions):
         le=1,
         description="share after which the fresh network's average takes over the labelling; "
         "not later than renewed: never",
+    )
+    detail: float = Field(
+        1.0,
+        ge=1,
+        le=4,
+        description="the first network sees crops of so many times the width and height: what it "
+        "labels need not be said from as few pixels as a prediction; planned; 1 where no fresh one "
+        "follows",
     )
     confidence: float = Field(
         0.25, ge=0, le=1, description="a point that is labelled so counts from this peak on"
@@ -72,10 +81,11 @@ class Auto(SemanticConsistency):
     and magnified copies, as points (:class:`~pointillist.methods.relabeling.Labeller`): it has not
     learnt the few labels by heart, and copies know more than one look. Without unlabelled images
     it is supervised training. Where the labelled objects lie every way, crops are turned every
-    way in the last part of the training. Some things are not the method's but the training's,
-    and are planned for it from what there is (:func:`pointillist.planning.planned`): how many
-    steps, a learning rate that does not fall, how narrow the crops are, and a prediction that
-    averages over turned and magnified copies.
+    way in the last part of the training. The first network may look closer than a prediction does
+    (``detail``): it is there to label, and few labels teach more where there are more pixels. Some
+    things are not the method's but the training's, and are planned for it from what there is
+    (:func:`pointillist.planning.planned`): how many steps, a learning rate that does not fall, how
+    narrow the crops are, and a prediction that averages over turned and magnified copies.
     """
 
     name: ClassVar[str] = "auto"
@@ -85,13 +95,17 @@ class Auto(SemanticConsistency):
     def __init__(self, model: Localizer, setting: Setting, options: MethodOptions) -> None:
         super().__init__(model, setting, options)
         self.labeller: Labeller | None = None
+        self._usual = self._closer = setting
         if self.options.renewed < 1:
+            # A network that takes one size only has nothing closer to look at.
+            self.detail = 1.0 if model.backbone.fixed_size else self.options.detail
+            self._closer = closer(setting, self.detail, model)
             self.labeller = Labeller(
                 model,
-                setting,
+                self._closer,
                 copies=COPIES,
                 confidence=self.options.confidence,
-                smoothing=setting.sigma,
+                smoothing=1.0,
             )
             #: How many networks have labelled: none, the first, the fresh one itself.
             self.register_buffer("labellers", torch.zeros((), dtype=torch.long))
@@ -100,13 +114,23 @@ class Auto(SemanticConsistency):
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """The losses of semantic consistency, of points that a network has labelled, or of the
         labels where there is nothing else."""
+        first = self.labeller is None or self.progress < self.options.renewed
+        self.setting = self._closer if first else self._usual
         if bool(batch.labeled.all()):
             self.figures = {}
-            return self._supervised_only(batch)
-        if self.labeller is None or self.progress < self.options.renewed:
+            return self._supervised_only(batch if first else self._shrunk(batch))
+        if self.labeller is None or first:
             return super().forward(batch)
         self._change(self.labeller)
-        return self._from_labels(self.labeller.label(batch))
+        if self.labellers == 1:  # the one that has looked closer
+            return self._from_labels(self._shrunk(self.labeller.label(batch)))
+        self.labeller.setting = self._usual
+        return self._from_labels(self.labeller.label(self._shrunk(batch)))
+
+    def _shrunk(self, batch: Batch) -> Batch:
+        """In as many pixels as the crops of a prediction."""
+        width, height = (2 * round(side / self.detail / 2) for side in batch.size)
+        return shrunk(batch, (width, height))
 
     def _change(self, labeller: Labeller) -> None:
         """At the beginning of the second part the network starts afresh; later it goes on."""
@@ -137,10 +161,10 @@ class Auto(SemanticConsistency):
         }
 
     def ranges(self) -> tuple[ViewOptions, ViewOptions]:
-        """As given, and in the last part of the training turned as far as ``turned`` says."""
+        """As given, and in the last part of each network turned as far as ``turned`` says."""
         known, hard = super().ranges()
         turned = self.options.turned
-        if not turned or self.progress < self.options.turned_from:
+        if not turned or self._share_of_network < self.options.turned_from:
             return known, hard
         known, hard = (
             view.model_copy(update={"rotation": max(view.rotation, turned)})
@@ -148,6 +172,26 @@ class Auto(SemanticConsistency):
         )
         return known, hard
 
+    @property
+    def _share_of_network(self) -> float:
+        """Share of the network's own training that is done; of two each has its own."""
+        renewed = self.options.renewed
+        if self.labeller is None:
+            return self.progress
+        if self.progress < renewed:
+            return self.progress / renewed
+        return (self.progress - renewed) / (1 - renewed)
+
     def validation_figures(self, output: LocalizerOutput, annotated: Tensor) -> dict[str, Tensor]:
         """None: what representations are like is for those who study them."""
         return {}
+
+
+def closer(setting: Setting, detail: float, network: Localizer) -> Setting:
+    """The same setting with views of ``detail`` times the width and height, and Gaussians as wide
+    in the image as before."""
+    if detail == 1:
+        return setting
+    size = tuple(network.fitting(round(side * detail)) for side in setting.views.size)
+    views = ViewMaker((size[0], size[1]), setting.skeleton, network.mean, network.std)
+    return replace(setting, views=views, sigma=setting.sigma * detail)

@@ -105,6 +105,9 @@ class Method(nn.Module, ABC):
         self.progress = 0.0
         #: The averaged network, where the training keeps one; it is the training's to update.
         self.average: nn.Module | None = None
+        #: Training crops come with so many times the pixels that predictions are made from, each
+        #: way, where a method looks closer for a while.
+        self.detail = 1.0
         #: Set by a method that has given its networks other weights: the training then forgets
         #: the averages and the optimiser's moments of the old ones, and takes it back.
         self.restarted = False
