@@ -156,7 +156,7 @@ def test_it_does_not_begin_anew_without_being_told_to() -> None:
     assert torch.equal(weights(method.model), before)
 
 
-def widths(method: Auto, batch: Batch, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def widths(method: Auto, batch: Batch) -> list[int]:
     """Of all images that a step shows to a network."""
     seen: list[int] = []
     assert method.labeller is not None
@@ -171,33 +171,53 @@ def widths(method: Auto, batch: Batch, monkeypatch: pytest.MonkeyPatch) -> list[
     return seen
 
 
-def test_the_first_network_looks_closer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Training crops come with the pixels for it; what it labels is learnt from few pixels."""
-    method, batch = ready(renewed=0.5, confidence=0, detail=2.0), make_batch()
-    usual, closer = SIZE[0], 2 * SIZE[0]
-    assert method.detail == 2
-    width, height = 2 * batch.size[0], 2 * batch.size[1]
-    large = replace(
+def enlarged(batch: Batch) -> Batch:
+    """In twice the pixels each way."""
+    return replace(
         batch,
         images=batch.images.repeat_interleave(2, 2).repeat_interleave(2, 3),
         points=2 * batch.points,
         to_file=batch.to_file @ torch.diag(torch.tensor([0.5, 0.5, 1.0])),
     )
-    assert large.size == (width, height)
+
+
+def test_the_first_network_looks_closer() -> None:
+    """Training crops come with the pixels for it; what it labels is learnt from few pixels."""
+    method, batch = ready(renewed=0.5, confidence=0, detail=2.0), make_batch()
+    usual, closer = SIZE[0], 2 * SIZE[0]
+    assert method.detail == 2
+    large = enlarged(batch)
     for progress, wanted in (
         (0.0, [closer]),
         (0.3, [closer, closer]),
         (0.5, [closer, closer, closer, usual]),  # three copies to label, then to learn
         (0.6, [usual]),  # it has labelled them already
-        (0.8, [usual, usual, usual, usual]),  # the fresh one looks as a prediction does
+        (0.8, [usual]),  # and who sees less does not label
     ):
         method.progress = progress
-        assert widths(method, large, monkeypatch) == wanted
+        assert widths(method, large) == wanted
     labeled = large.select(large.labeled)
     method.progress = 0.3
-    assert widths(method, labeled, monkeypatch) == [closer]
+    assert widths(method, labeled) == [closer]
     method.progress = 0.9
-    assert widths(method, labeled, monkeypatch) == [usual]
+    assert widths(method, labeled) == [usual]
+
+
+def test_after_a_closer_look_the_network_goes_on_with_what_it_knows() -> None:
+    method, batch = ready(renewed=0.5, confidence=0, detail=2.0), enlarged(make_batch())
+    assert method.average is not None
+    with torch.no_grad():
+        for parameter in method.average.parameters():
+            parameter.add_(0.2)
+    averaged = weights(method.average)
+    for progress in (0.5, 0.9):
+        method.progress = progress
+        method(batch)
+        assert method.restarted == (progress == 0.5)
+        method.restarted = False
+        assert method.labeller is not None
+        for network in (method.model, method.labeller.network):
+            assert torch.equal(weights(network), averaged)
 
 
 def test_gaussians_are_as_wide_in_the_image_as_before() -> None:
@@ -205,8 +225,8 @@ def test_gaussians_are_as_wide_in_the_image_as_before() -> None:
     usual, near = method.setting, closer(method.setting, 2.0, method.model)
     assert near.views.size == (2 * SIZE[0], 2 * SIZE[1])
     assert near.sigma == 2 * usual.sigma
-    # Sizes that the network cannot take are rounded to those next to them.
-    assert closer(usual, 1.3, method.model).views.size == (80, 64)
+    # Sizes that the network cannot take are rounded down.
+    assert closer(usual, 1.32, method.model).views.size == (80, 48)
 
 
 def test_without_a_fresh_network_nobody_looks_closer() -> None:

@@ -46,24 +46,24 @@ class AutoOptions(SemanticConsistencyOptions):
         1.0,
         gt=0,
         le=1,
-        description="share of the training after which the network starts afresh and learns, "
-        "beside the labels, what the averaged one before says of copies of the other images; "
-        "planned: 0.5 where the weights that it starts from are pretrained; 1: never",
+        description="share of the training after which the network starts afresh (or, with detail, "
+        "goes on with fewer pixels) and learns, beside the labels, what the averaged one before "
+        "says of copies of the other images; planned: 0.5 where the weights that it starts from "
+        "are pretrained; 1: never",
     )
     relabeled: float = Field(
         0.75,
         gt=0,
         le=1,
         description="share after which the fresh network's average takes over the labelling; "
-        "not later than renewed: never",
+        "not later than renewed, or with detail: never",
     )
     detail: float = Field(
         1.0,
         ge=1,
         le=4,
-        description="the first network sees crops of so many times the width and height: what it "
-        "labels need not be said from as few pixels as a prediction; planned; 1 where no fresh one "
-        "follows",
+        description="before that, crops have so many times the width and height: who labels need "
+        "not see as little as a prediction; planned, up to 160 pixels; without renewed it is 1",
     )
     confidence: float = Field(
         0.25, ge=0, le=1, description="a point that is labelled so counts from this peak on"
@@ -79,11 +79,12 @@ class Auto(SemanticConsistency):
     (:class:`~pointillist.methods.semantic_consistency.SemanticConsistency`). After half of the
     training a fresh network begins, which learns what the first one says of each image in turned
     and magnified copies, as points (:class:`~pointillist.methods.relabeling.Labeller`): it has not
-    learnt the few labels by heart, and copies know more than one look. Without unlabelled images
-    it is supervised training. Where the labelled objects lie every way, crops are turned every
-    way in the last part of the training. The first network may look closer than a prediction does
-    (``detail``): it is there to label, and few labels teach more where there are more pixels. Some
-    things are not the method's but the training's, and are planned for it from what there is
+    learnt the few labels by heart, and copies know more than one look. Where inputs are small the
+    first one looks closer than a prediction does (``detail``), for few labels teach more where
+    there are more pixels, and the second does not begin afresh but with its weights: it has to
+    learn to do with less. Without unlabelled images it is supervised training. Where the labelled
+    objects lie every way, crops are turned every way at the end of each part. Some things are not
+    the method's but the training's, and are planned for it from what there is
     (:func:`pointillist.planning.planned`): how many steps, a learning rate that does not fall, how
     narrow the crops are, and a prediction that averages over turned and magnified copies.
     """
@@ -122,10 +123,7 @@ class Auto(SemanticConsistency):
         if self.labeller is None or first:
             return super().forward(batch)
         self._change(self.labeller)
-        if self.labellers == 1:  # the one that has looked closer
-            return self._from_labels(self._shrunk(self.labeller.label(batch)))
-        self.labeller.setting = self._usual
-        return self._from_labels(self.labeller.label(self._shrunk(batch)))
+        return self._from_labels(self._shrunk(self.labeller.label(batch)))
 
     def _shrunk(self, batch: Batch) -> Batch:
         """In as many pixels as the crops of a prediction."""
@@ -133,14 +131,16 @@ class Auto(SemanticConsistency):
         return shrunk(batch, (width, height))
 
     def _change(self, labeller: Labeller) -> None:
-        """At the beginning of the second part the network starts afresh; later it goes on."""
+        """At the beginning of the second part the network starts afresh, or goes on with fewer
+        pixels; a fresh one labels later, which one that sees less does not."""
         trained = self.average if self.average is not None else self.model
         renewed, relabeled = self.options.renewed, self.options.relabeled
         if self.labellers == 0:
-            self.model.load_state_dict(labeller.take(trained))
+            fresh = labeller.take(trained)
+            self.model.load_state_dict(fresh if self.detail == 1 else trained.state_dict())
             self.restarted = True
             self.labellers.fill_(1)
-        elif self.labellers == 1 and self.progress >= relabeled > renewed:
+        elif self.labellers == 1 and self.detail == 1 and self.progress >= relabeled > renewed:
             labeller.take(trained)
             self.labellers.fill_(2)
 
@@ -192,6 +192,8 @@ def closer(setting: Setting, detail: float, network: Localizer) -> Setting:
     in the image as before."""
     if detail == 1:
         return setting
-    size = tuple(network.fitting(round(side * detail)) for side in setting.views.size)
+    multiple = network.backbone.size_multiple
+    # Rounded down: crops show only so much more than views.
+    size = [round(side * detail) // multiple * multiple for side in setting.views.size]
     views = ViewMaker((size[0], size[1]), setting.skeleton, network.mean, network.std)
     return replace(setting, views=views, sigma=setting.sigma * detail)

@@ -45,11 +45,6 @@ class Localizer(nn.Module):
         output: LocalizerOutput = self.head(self.backbone(images))
         return output
 
-    def fitting(self, side: int) -> int:
-        """The width or height next to this one, in pixels, that the network can take."""
-        multiple = self.backbone.size_multiple
-        return max(multiple, round(side / multiple) * multiple)
-
     def check_size(self, width: int, height: int) -> None:
         """Raises ConfigError where the network cannot take inputs of this size, in pixels."""
         name, fixed = self.backbone.name, self.backbone.fixed_size
@@ -62,7 +57,7 @@ class Localizer(nn.Module):
             return
         multiple = self.backbone.size_multiple
         if width < 1 or height < 1 or width % multiple or height % multiple:
-            nearest = [self.fitting(side) for side in (width, height)]
+            nearest = [max(multiple, round(side / multiple) * multiple) for side in (width, height)]
             raise ConfigError(
                 f"an input of {width} x {height} pixels does not fit {name}: "
                 f"width and height must be multiples of {multiple}",
