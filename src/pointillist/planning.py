@@ -46,7 +46,8 @@ def planned(
     need not wait for a share of a longer training. A time limit alone leaves the steps to be
     planned, and ends the training if it comes first; the schedule then runs by time. Crops are as
     narrow as the labelled points allow, for a network sees the more of an object the larger it
-    is; not where boxes are to be found, which are less exact than given ones.
+    is; not where boxes are to be found, which are less exact than given ones. For the same reason
+    small crops are larger in the first part of a training of two.
 
     Args:
         config: of a training that has not begun.
@@ -82,7 +83,8 @@ def planned(
     if unlabeled and pretrained:
         options["renewed"] = _RENEWED
         longer = max(config.input.width, config.input.height)
-        options["detail"] = max(1.0, round(_CLOSER / longer, 4))
+        if longer < _CLOSER:
+            options["detail"] = round(_CLOSER / longer, 4)
     prediction: dict[str, Any] = {}
     if "margin" not in config.input.model_fields_set and not config.localize:
         reached = reach()

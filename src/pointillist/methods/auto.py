@@ -106,7 +106,7 @@ class Auto(SemanticConsistency):
                 self._closer,
                 copies=COPIES,
                 confidence=self.options.confidence,
-                smoothing=1.0,
+                smoothing=self._closer.sigma,
             )
             #: How many networks have labelled: none, the first, the fresh one itself.
             self.register_buffer("labellers", torch.zeros((), dtype=torch.long))

@@ -29,8 +29,7 @@ class Labeller(nn.Module):
         setting: views, skeleton and the Gaussians that are learnt.
         copies: turned and scaled; where left-right pairs are known each is mirrored too.
         confidence: a point with a lower peak becomes no label.
-        smoothing: deviation that heatmaps are smoothed with, as in a prediction, as a multiple of
-            that of the Gaussians.
+        smoothing: deviation that heatmaps are smoothed with, as in a prediction.
     """
 
     def __init__(
@@ -84,7 +83,7 @@ class Labeller(nn.Module):
         mirrored = bool(self.setting.skeleton.flip_pairs)
         order = views.order(batch.index.device) if mirrored else None
         heatmaps = predict_heatmaps(self.network, plain.images, order, self.copies)
-        heatmaps = smoothed(heatmaps, self.smoothing * self.setting.sigma, self.setting.sigma)
+        heatmaps = smoothed(heatmaps, self.smoothing, self.setting.sigma)
         points, confidence = decode(heatmaps, "dark")
         to_crop = geometry.inverse(plain.transform)
         return transform_points(to_crop, points * self.network.stride), confidence
