@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,6 +92,21 @@ def test_a_kind_that_is_not_there_or_not_wanted(
     assert {len(b) for b in MixedBatches(labeled, per_step, 9, seed=0)} == {size}
 
 
+def test_from_a_step_on_there_are_others() -> None:
+    """The lists go on where they were: of 7 unlabelled samples each is seen as often as another."""
+    batches = list(MixedBatches(LABELED, (3, 2), 31, seed=0, later=(10, (1, 4))))
+    assert [sum(i < 5 for i in batch) for batch in batches] == [3] * 10 + [1] * 21
+    assert [len(batch) for batch in batches] == [5] * 31
+    # 10 x 3 + 1 x 20 are 10 epochs of 5, and one more; 10 x 2 + 21 x 4 = 104 are 15 of 7 but for 1.
+    counts = Counter(i for batch in batches[:-1] for i in batch)
+    assert [counts[i] for i in range(5)] == [10] * 5
+    counts = Counter(i for batch in batches for i in batch)
+    assert sorted(counts[i] for i in range(5, 12)) == [14] + [15] * 6
+    for start in (4, 10, 17):
+        rest = MixedBatches(LABELED, (3, 2), 31, seed=0, later=(10, (1, 4)), start=start)
+        assert list(rest) == batches[start:]
+
+
 def test_a_resumed_training_goes_on_in_the_list() -> None:
     whole = list(MixedBatches(LABELED, (3, 2), 20, seed=4))
     rest = MixedBatches(LABELED, (3, 2), 20, seed=4, start=13)
@@ -99,11 +115,18 @@ def test_a_resumed_training_goes_on_in_the_list() -> None:
 
 
 def test_processes_see_together_what_one_with_the_bigger_batch_sees() -> None:
-    one = MixedBatches(LABELED, (6, 4), 15, seed=1)
-    ranks = [MixedBatches(LABELED, (3, 2), 15, seed=1, rank=r, world=2) for r in range(2)]
-    for whole, first, second in zip(one, *ranks, strict=True):
-        assert Counter(whole[:6]) == Counter(first[:3]) + Counter(second[:3])
-        assert Counter(whole[6:]) == Counter(first[3:]) + Counter(second[3:])
+    def batches(rank: int, world: int) -> Iterator[list[int]]:
+        counts, later = [(3, 2), (1, 4)] if world > 1 else [(6, 4), (2, 8)]
+        return iter(
+            MixedBatches(LABELED, counts, 15, seed=1, later=(9, later), rank=rank, world=world)
+        )
+
+    for step, (whole, first, second) in enumerate(
+        zip(batches(0, 1), batches(0, 2), batches(1, 2), strict=True)
+    ):
+        of_one, of_each = (6, 3) if step < 9 else (2, 1)
+        assert Counter(whole[:of_one]) == Counter(first[:of_each]) + Counter(second[:of_each])
+        assert Counter(whole[of_one:]) == Counter(first[of_each:]) + Counter(second[of_each:])
 
 
 @given(count=st.integers(0, 40), size=st.integers(1, 7), world=st.integers(1, 4))

@@ -105,6 +105,18 @@ def test_a_network_that_begins_with_something_begins_twice(
 
 
 @pytest.mark.parametrize(
+    ("labeled", "unlabeled", "known"),
+    [(375, 7125, 0.125), (750, 850, 0.4688), (1000, 500, 0.6667)],
+)
+def test_the_second_network_sees_images_as_there_are(
+    labeled: int, unlabeled: int, known: float
+) -> None:
+    config = make_config(sets=["model.pretrained=true"])
+    options = planned(config, labeled, unlabeled, lambda: 0.0, nobody).method_options
+    assert options["known"] == known
+
+
+@pytest.mark.parametrize(
     ("width", "height", "detail"),
     [(96, 96, 1.6667), (96, 128, 1.25), (160, 96, None), (256, 256, None)],
 )

@@ -206,6 +206,7 @@ class MixedBatches(Sampler[list[int]]):
     Args:
         labeled: (N,) bool: which samples are labelled.
         per_step: how many labelled and unlabelled samples one process gets in a step.
+        later: a step, and how many it gets from that one on; none: never any others.
         steps: length of the training.
         seed: of the order.
         start: first step (for a resumed training; the length stays that of the whole).
@@ -220,16 +221,18 @@ class MixedBatches(Sampler[list[int]]):
         steps: int,
         seed: int,
         *,
+        later: tuple[int, tuple[int, int]] | None = None,
         start: int = 0,
         rank: int = 0,
         world: int = 1,
     ) -> None:
         self.start, self.steps, self.rank, self.world = start, steps, rank, world
+        self._change, then = later or (steps, per_step)
         groups = (np.flatnonzero(labeled), np.flatnonzero(~labeled))
         self._streams = [
-            (Shuffled(group, seed, stream), count)
-            for stream, (group, count) in enumerate(zip(groups, per_step, strict=True))
-            if len(group) and count
+            (Shuffled(group, seed, stream), counts)
+            for stream, (group, *counts) in enumerate(zip(groups, per_step, then, strict=True))
+            if len(group)
         ]
 
     def __len__(self) -> int:
@@ -239,8 +242,11 @@ class MixedBatches(Sampler[list[int]]):
         for step in range(self.start, self.steps):
             yield [int(i) for stream in self._streams for i in self._part(*stream, step)]
 
-    def _part(self, stream: Shuffled, count: int, step: int) -> np.ndarray:
-        together = stream.take(step * count * self.world, count * self.world)
+    def _part(self, stream: Shuffled, counts: list[int], step: int) -> np.ndarray:
+        first, then = (count * self.world for count in counts)
+        before = min(step, self._change)
+        start = before * first + (step - before) * then
+        together = stream.take(start, first if step < self._change else then)
         return together[self.rank :: self.world]
 
 

@@ -23,6 +23,10 @@ _EVERY_WAY = 0.2
 #: Share of a training after which a fresh network begins, from weights that know something.
 _RENEWED = 0.5
 
+#: Share of labelled crops in a step of that one, at least: images that a network has labelled teach
+#: more than those that have been seen a thousand times.
+_FEWEST_KNOWN = 0.125
+
 #: Pixels of the longer side that the network before it looks at: a pretrained one knows objects
 #: of about this size.
 _CLOSER = 160
@@ -82,6 +86,7 @@ def planned(
     pretrained = config.model.pretrained or config.model.weights is not None
     if unlabeled and pretrained:
         options["renewed"] = _RENEWED
+        options["known"] = round(max(_FEWEST_KNOWN, labeled / (labeled + unlabeled)), 4)
         longer = max(config.input.width, config.input.height)
         if longer < _CLOSER:
             options["detail"] = round(_CLOSER / longer, 4)

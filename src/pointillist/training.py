@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import sys
@@ -22,7 +23,7 @@ from pointillist.allocation import keep_freed_memory
 from pointillist.augment import ViewMaker
 from pointillist.callbacks import MONITOR, KeepBestNetwork, KeepLast, TrainingProgress
 from pointillist.conclusion import conclude
-from pointillist.config import Config, validate
+from pointillist.config import Config, TrainingOptions, validate
 from pointillist.crops import CONTEXT, CropSpec
 from pointillist.dataset import Dataset
 from pointillist.devices import check_machine, lightning_options
@@ -226,10 +227,7 @@ def fit(
     module = TrainingModule(method, run.config, views, _lengths(val_store))
     trainer = _trainer(run, method.model, start, validated=len(val_store) > 0, quiet=quiet)
     part = {"rank": trainer.global_rank, "world": trainer.world_size}
-    per_step = (options.labeled_per_step, options.unlabeled_per_step)
-    batches = MixedBatches(
-        store.labeled, per_step, options.max_steps, options.seed, start=start, **part
-    )
+    batches = _batches(store, options, method, start, part)
     loader = make_loader(
         store,
         batches,
@@ -294,6 +292,21 @@ def _stores(run: Run, data: TrainingData, method: Method) -> tuple[CropStore, Cr
         )
 
     return store(samples, CONTEXT, method.detail), store(labeled_samples(data.val), 1.0)
+
+
+def _batches(
+    store: CropStore, options: TrainingOptions, method: Method, start: int, part: dict[str, int]
+) -> MixedBatches:
+    per_step = (options.labeled_per_step, options.unlabeled_per_step)
+    later, count = None, sum(per_step)
+    # By the clock nobody knows at which step a share of the training is done.
+    if method.labeled_later and options.max_minutes is None and all(per_step) and count > 1:
+        since, share = method.labeled_later
+        labeled = min(max(round(share * count), 1), count - 1)
+        later = (math.ceil(since * options.max_steps), (labeled, count - labeled))
+    return MixedBatches(
+        store.labeled, per_step, options.max_steps, options.seed, later=later, start=start, **part
+    )
 
 
 def _lengths(store: CropStore) -> np.ndarray:

@@ -138,6 +138,27 @@ def test_a_network_that_has_just_begun_does_not_label() -> None:
     assert torch.equal(weights(method.labeller.network), first)
 
 
+def test_in_the_second_part_each_crop_weighs_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One labelled crop of four has half the weight that it has beside one, the others more."""
+    method, batch = ready(renewed=0.5, confidence=0), make_batch()
+    monkeypatch.setattr(Auto, "supervised", lambda *_: torch.tensor(2.0), raising=False)
+    losses = []
+    for rows in ([0, 3], [0, 3, 4, 5]):
+        method.progress = 0.6
+        losses.append(method(batch.select(torch.tensor(rows))))
+        share = method.figures["taught"]
+        assert losses[-1]["equivariance"] == pytest.approx(
+            1000 * 2 * share * {2: 1.0, 4: 1.5}[len(rows)]
+        )
+    assert [loss["supervised"] for loss in losses] == [2000, 1000]
+
+
+def test_fewer_labelled_crops_come_with_the_second_part() -> None:
+    assert ready(renewed=0.5, known=0.125).labeled_later == (0.5, 0.125)
+    assert ready(renewed=0.5).labeled_later is None
+    assert ready(known=0.125).labeled_later is None  # there is no second part
+
+
 def test_points_without_confidence_teach_nothing() -> None:
     method, batch = ready(renewed=0.5, confidence=1), make_batch()
     method.progress = 0.6

@@ -20,7 +20,10 @@ train = partial(training.train, quiet=True)
 
 GIVEN = [
     "method=auto",
-    *(f"method_options.{option}" for option in ("renewed=0.5", "confidence=0", "detail=2")),
+    *(
+        f"method_options.{option}"
+        for option in ("renewed=0.5", "known=0.25", "confidence=0", "detail=2")
+    ),
 ]
 
 
@@ -44,6 +47,35 @@ def test_the_second_part_of_auto_is_resumed(
         with pytest.raises(TrainingInterrupted):
             train(data, tmp_path / "run", unlabeled=[others], val=val, config=config)
     assert_same_training(train(out=tmp_path / "run", resume=True), whole)
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("training.max_minutes=null", [2] * 3 + [1] * 3),  # a quarter of four from the middle on
+        ("method_options.known=0.01", [2] * 3 + [1] * 3),  # one at least
+        ("method_options.known=0.99", [2] * 3 + [3] * 3),  # and one of the others
+        ("training.max_minutes=60", [2] * 6),  # nobody knows which step will be the middle
+    ],
+)
+def test_most_crops_of_the_second_part_are_not_labelled(
+    given: str, wanted: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labeled = []
+    made = Auto.forward
+
+    def forward(self: Auto, batch: Batch) -> dict[str, torch.Tensor]:
+        assert len(batch) == 4
+        labeled.append(int(batch.labeled.sum()))
+        return made(self, batch)
+
+    monkeypatch.setattr(Auto, "forward", forward)
+    per_step = (f"training.{kind}_per_step=2" for kind in ("labeled", "unlabeled"))
+    config = tiny_config(*GIVEN, *per_step, "training.max_steps=6", given)
+    data, val = dots_dataset(tmp_path / "data", 4), dots_dataset(tmp_path / "val", 2, seed=1)
+    others = dots_dataset(tmp_path / "others", 4, seed=2)
+    train(data, tmp_path / "run", unlabeled=[others], val=val, config=config)
+    assert labeled == wanted
 
 
 def test_training_crops_come_with_the_pixels_for_a_closer_look(

@@ -65,6 +65,13 @@ class AutoOptions(SemanticConsistencyOptions):
         description="before that, crops have so many times the width and height: who labels need "
         "not see as little as a prediction; planned, up to 160 pixels; without renewed it is 1",
     )
+    known: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="share of a step's crops that are labelled after that; planned: as large as "
+        "among all images, but at least an eighth; none, and in a training by the clock: as before",
+    )
     confidence: float = Field(
         0.25, ge=0, le=1, description="a point that is labelled so counts from this peak on"
     )
@@ -108,6 +115,8 @@ class Auto(SemanticConsistency):
                 confidence=self.options.confidence,
                 smoothing=self._closer.sigma,
             )
+            if self.options.known is not None:
+                self.labeled_later = (self.options.renewed, self.options.known)
             #: How many networks have labelled: none, the first, the fresh one itself.
             self.register_buffer("labellers", torch.zeros((), dtype=torch.long))
             self.labellers: Tensor
@@ -155,9 +164,11 @@ class Auto(SemanticConsistency):
         taught = self.supervised(heatmaps[count:], self.targets(hard), hard.annotated)
         share = hard.annotated.float().mean()  # a few points must not weigh like all
         self.figures = {"taught": share}
+        # Each crop weighs the same, however many of a step are labelled.
+        known_weight = 2 * count / len(heatmaps)
         return {
-            "supervised": options.supervised * error,
-            "equivariance": options.equivariance * taught * share,
+            "supervised": options.supervised * known_weight * error,
+            "equivariance": options.equivariance * (2 - known_weight) * taught * share,
         }
 
     def ranges(self) -> tuple[ViewOptions, ViewOptions]:

@@ -108,6 +108,9 @@ class Method(nn.Module, ABC):
         #: Training crops come with so many times the pixels that predictions are made from, each
         #: way, where a method looks closer for a while.
         self.detail = 1.0
+        #: A share of the training, and the share of a step's crops that are labelled from then on;
+        #: none: so many as the training's options say.
+        self.labeled_later: tuple[float, float] | None = None
         #: Set by a method that has given its networks other weights: the training then forgets
         #: the averages and the optimiser's moments of the old ones, and takes it back.
         self.restarted = False
