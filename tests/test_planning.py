@@ -9,6 +9,7 @@ import pytest
 
 from core_cases import dots_dataset, tiny_config
 from pointillist.config import make_config
+from pointillist.methods.auto import AutoOptions
 from pointillist.planning import planned, schedule
 from pointillist.training import train
 
@@ -106,7 +107,7 @@ def test_a_network_that_begins_with_something_begins_twice(
 
 @pytest.mark.parametrize(
     ("labeled", "unlabeled", "known"),
-    [(375, 7125, 0.125), (750, 850, 0.4688), (1000, 500, 0.6667)],
+    [(375, 7125, 0.125), (750, 850, 0.4688), (1000, 500, 0.6667), (30_000, 1, 1.0)],
 )
 def test_the_second_network_sees_images_as_there_are(
     labeled: int, unlabeled: int, known: float
@@ -114,6 +115,7 @@ def test_the_second_network_sees_images_as_there_are(
     config = make_config(sets=["model.pretrained=true"])
     options = planned(config, labeled, unlabeled, lambda: 0.0, nobody).method_options
     assert options["known"] == known
+    AutoOptions(**options)
 
 
 @pytest.mark.parametrize(

@@ -299,8 +299,9 @@ def _batches(
 ) -> MixedBatches:
     per_step = (options.labeled_per_step, options.unlabeled_per_step)
     later, count = None, sum(per_step)
+    both = all(per_step) and store.labeled.any() and not store.labeled.all()
     # By the clock nobody knows at which step a share of the training is done.
-    if method.labeled_later and options.max_minutes is None and all(per_step) and count > 1:
+    if both and method.labeled_later and options.max_minutes is None:
         since, share = method.labeled_later
         labeled = min(max(round(share * count), 1), count - 1)
         later = (math.ceil(since * options.max_steps), (labeled, count - labeled))

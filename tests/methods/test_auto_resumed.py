@@ -65,7 +65,6 @@ def test_most_crops_of_the_second_part_are_not_labelled(
     made = Auto.forward
 
     def forward(self: Auto, batch: Batch) -> dict[str, torch.Tensor]:
-        assert len(batch) == 4
         labeled.append(int(batch.labeled.sum()))
         return made(self, batch)
 
@@ -76,6 +75,10 @@ def test_most_crops_of_the_second_part_are_not_labelled(
     others = dots_dataset(tmp_path / "others", 4, seed=2)
     train(data, tmp_path / "run", unlabeled=[others], val=val, config=config)
     assert labeled == wanted
+    labeled.clear()
+    # Nothing takes their place where there is nothing else: as many stay.
+    train(data, tmp_path / "alone", val=val, config=config)
+    assert labeled == [2] * 6
 
 
 def test_training_crops_come_with_the_pixels_for_a_closer_look(

@@ -68,7 +68,7 @@ class AutoOptions(SemanticConsistencyOptions):
     known: float | None = Field(
         None,
         gt=0,
-        lt=1,
+        le=1,
         description="share of a step's crops that are labelled after that; planned: as large as "
         "among all images, but at least an eighth; none, and in a training by the clock: as before",
     )
