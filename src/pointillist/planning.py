@@ -23,8 +23,8 @@ _EVERY_WAY = 0.2
 #: Share of a training after which a fresh network begins, from weights that know something.
 _RENEWED = 0.5
 
-#: Share of labelled crops in a step of that one, at least: images that a network has labelled teach
-#: more than those that have been seen a thousand times.
+#: Share of labelled crops in a step after that, at least: the few labelled ones have been seen
+#: hundreds of times by then (``docs/findings.md`` has what other shares do).
 _FEWEST_KNOWN = 0.125
 
 #: Pixels of the longer side that the network before it looks at: a pretrained one knows objects
