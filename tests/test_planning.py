@@ -107,7 +107,7 @@ def test_a_network_that_begins_with_something_begins_twice(
 
 @pytest.mark.parametrize(
     ("labeled", "unlabeled", "known"),
-    [(375, 7125, 0.125), (750, 850, 0.4688), (1000, 500, 0.6667), (30_000, 1, 1.0)],
+    [(375, 7125, 0.25), (750, 850, 0.4688), (1000, 500, 0.6667), (30_000, 1, 1.0)],
 )
 def test_the_second_network_sees_images_as_there_are(
     labeled: int, unlabeled: int, known: float

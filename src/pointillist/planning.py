@@ -25,7 +25,7 @@ _RENEWED = 0.5
 
 #: Share of labelled crops in a step after that, at least: the few labelled ones have been seen
 #: hundreds of times by then (``docs/findings.md`` has what other shares do).
-_FEWEST_KNOWN = 0.125
+_FEWEST_KNOWN = 0.25
 
 #: Pixels of the longer side that the network before it looks at: a pretrained one knows objects
 #: of about this size.

@@ -33,14 +33,15 @@ class AutoOptions(SemanticConsistencyOptions):
         ge=0,
         le=180,
         description="crops are turned by up to so many degrees either way in the last part of "
-        "the training; planned: 180 where labelled objects lie every way; 0: as the views say",
+        "the training, of its first network where there are two; planned: 180 where labelled "
+        "objects lie every way; 0: as the views say",
     )
     turned_from: float = Field(
         0.85,
         ge=0,
         le=1,
-        description="share of the training without that, of two networks of each one's; it is "
-        "quick, once all else is learnt, and slow before",
+        description="share of the training (of the first network's) without that; it is quick, "
+        "once all else is learnt, and slow before",
     )
     renewed: float = Field(
         1.0,
@@ -70,7 +71,7 @@ class AutoOptions(SemanticConsistencyOptions):
         gt=0,
         le=1,
         description="share of a step's crops that are labelled after that; planned: as large as "
-        "among all images, but at least an eighth; none, and in a training by the clock: as before",
+        "among all images, but at least a quarter; none, and in a training by the clock: as before",
     )
     confidence: float = Field(
         0.25, ge=0, le=1, description="a point that is labelled so counts from this peak on"
@@ -90,7 +91,8 @@ class Auto(SemanticConsistency):
     first one looks closer than a prediction does (``detail``), for few labels teach more where
     there are more pixels, and the second does not begin afresh but with its weights: it has to
     learn to do with less. Without unlabelled images it is supervised training. Where the labelled
-    objects lie every way, crops are turned every way at the end of each part. Some things are not
+    objects lie every way, crops are turned every way at the end of the first part: what it has
+    learnt by that is in the labels of the second. Some things are not
     the method's but the training's, and are planned for it from what there is
     (:func:`pointillist.planning.planned`): how many steps, a learning rate that does not fall, how
     narrow the crops are, and a prediction that averages over turned and magnified copies.
@@ -124,7 +126,7 @@ class Auto(SemanticConsistency):
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """The losses of semantic consistency, of points that a network has labelled, or of the
         labels where there is nothing else."""
-        first = self.labeller is None or self.progress < self.options.renewed
+        first = self._first_part
         self.setting = self._closer if first else self._usual
         if bool(batch.labeled.all()):
             self.figures = {}
@@ -172,10 +174,12 @@ class Auto(SemanticConsistency):
         }
 
     def ranges(self) -> tuple[ViewOptions, ViewOptions]:
-        """As given, and in the last part of each network turned as far as ``turned`` says."""
+        """As given, and at the end of the first network's training turned as ``turned`` says."""
         known, hard = super().ranges()
         turned = self.options.turned
-        if not turned or self._share_of_network < self.options.turned_from:
+        until = 1.0 if self.labeller is None else self.options.renewed
+        late = self.progress >= self.options.turned_from * until
+        if not (turned and late and self._first_part):
             return known, hard
         known, hard = (
             view.model_copy(update={"rotation": max(view.rotation, turned)})
@@ -184,14 +188,8 @@ class Auto(SemanticConsistency):
         return known, hard
 
     @property
-    def _share_of_network(self) -> float:
-        """Share of the network's own training that is done; of two each has its own."""
-        renewed = self.options.renewed
-        if self.labeller is None:
-            return self.progress
-        if self.progress < renewed:
-            return self.progress / renewed
-        return (self.progress - renewed) / (1 - renewed)
+    def _first_part(self) -> bool:
+        return self.labeller is None or self.progress < self.options.renewed
 
     def validation_figures(self, output: LocalizerOutput, annotated: Tensor) -> dict[str, Tensor]:
         """None: what representations are like is for those who study them."""
