@@ -55,6 +55,16 @@ def test_parts_of_the_unlabelled_images_are_not_mixed_with_all(tiny: Protocol) -
     assert table_rows(tiny, [old])[1] == [SC, "10", "40.0 (1 seed)"]
 
 
+def test_labels_alone_have_a_line_of_their_own(tiny: Protocol) -> None:
+    once = {"one_look": {tiny.metric: {"value": 0.2}}}
+    tiny.flip_test = True
+    rows = table_rows(tiny, [result(SC, 5, 0.4), result(SC, 5, 0.3, unlabeled=0, **once)])
+    assert rows[1:] == [
+        [SC, "10", "40.0 (1 seed)", "–"],
+        [f"{SC}, labels alone", "10", "30.0 (1 seed)", "20.0 (1 seed)"],
+    ]
+
+
 def test_published_rows_come_last(tiny: Protocol) -> None:
     tiny.published = {1: {"HRNet": {5: "40.19", 50: "62.61"}}}
     rows = table_rows(tiny, [result("supervised", 5, 0.4)])

@@ -52,12 +52,15 @@ def test_without_unlabelled_images_there_are_no_pseudo_labels(work: Work) -> Non
     assert both == ["supervised-5-seed0", "pseudo_labels-5-seed0", "supervised-100-seed0"]
     with pytest.raises(ConfigError, match="nothing for pseudo_labels to learn"):
         names(work, ["pseudo_labels"], [100], 1)
+    rows = ["te_ti", "pseudo_labels"]
+    assert names(work, rows, [5], 1, [0]) == ["te_ti-5-unlabeled0-seed0"]
 
 
-@pytest.mark.parametrize("share", [0, 101, -5])
+@pytest.mark.parametrize("share", [101, -5])
 def test_shares_are_percentages(work: Work, share: float) -> None:
-    with pytest.raises(ConfigError, match=r"fractions: .* is no percentage"):
-        names(work, ["supervised"], [share], 1)
+    for wrong in (share, 0):  # without a label there is nothing to learn
+        with pytest.raises(ConfigError, match=r"fractions: .* is no percentage"):
+            names(work, ["supervised"], [wrong], 1)
     with pytest.raises(ConfigError, match=r"unlabeled: .* is no percentage"):
         names(work, ["supervised"], [5], 1, [share])
 
@@ -66,6 +69,7 @@ def test_smaller_amounts_lie_within_larger_ones() -> None:
     whole = Dataset(None, [Image(f"{i}", 1, 1) for i in range(30)], Path())
     parts = [[image.path for image in some_of(whole, p, seed=3)] for p in (1, 10, 50, 100)]
     assert [len(part) for part in parts] == [1, 3, 15, 30]
+    assert len(some_of(whole, 0, seed=3)) == 0
     assert set(parts[0]) < set(parts[1]) < set(parts[2]) < set(parts[3])
     assert all(part == sorted(part, key=int) for part in parts)
     assert parts[2] != [image.path for image in some_of(whole, 50, seed=4)]

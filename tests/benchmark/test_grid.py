@@ -67,6 +67,13 @@ def test_a_finished_cell_is_never_run_twice_and_a_killed_one_is_continued(
     assert read(where, grid[1])["steps"] == 2
 
 
+def test_labels_alone(protocol: Protocol, where: dict[str, Any]) -> None:
+    cell = Cell("te_ti", 25, 0, unlabeled=0)
+    run_grid(protocol, [cell], **where, say=lambda _: None)
+    data = read(where, cell)["dataset"]
+    assert (data["labeled"], data["unlabeled"], data["crops"]) == (6, 0, 6)
+
+
 @pytest.mark.parametrize("done", [True, False])
 def test_a_cell_of_another_length_is_not_taken_for_this_one(
     protocol: Protocol, where: dict[str, Any], done: bool

@@ -32,7 +32,7 @@ class Cell:
         method: the row.
         fraction: percent of the training images that keep their labels.
         seed: of the choice of these images, and of the training.
-        unlabeled: percent of the other training images that are there without labels.
+        unlabeled: percent of the other training images that are there without labels; 0: none.
     """
 
     method: str
@@ -58,17 +58,21 @@ def cells(
 
     A row that learns from no unlabelled image, or a share of labels that leaves none, has no
     need of several amounts of them and is there once. A method that is nothing without them is
-    left out where all images are labelled.
+    left out where all images are labelled or no others are used.
 
     Raises:
         ConfigError: a share is none, a row is not known, or nothing is left.
     """
-    for name, shares in (("fractions", fractions), ("unlabeled", unlabeled)):
-        for share in shares:
-            if not 0 < share <= 100:
-                raise ConfigError(
-                    f"{name}: {share:g} is no percentage above 0", do="Give 5 for 5 %, 100 for all."
-                )
+    for share in fractions:
+        if not 0 < share <= 100:
+            raise ConfigError(
+                f"fractions: {share:g} is no percentage above 0", do="Give 5 for 5 %, 100 for all."
+            )
+    for share in unlabeled:
+        if not 0 <= share <= 100:
+            raise ConfigError(
+                f"unlabeled: {share:g} is no percentage", do="Give 10 for 10 %, 0 for none."
+            )
     kinds = {row: get_method(protocol.method_of(row)) for row in rows}
     grid: dict[Cell, None] = {}
     for seed in range(seeds) if isinstance(seeds, int) else seeds:
@@ -78,9 +82,12 @@ def cells(
                     continue
                 several = kind.uses_unlabeled and fraction < 100
                 for share in unlabeled if several else (100,):
-                    grid[Cell(row, fraction, seed, share)] = None
+                    if share or not kind.needs_unlabeled:
+                        grid[Cell(row, fraction, seed, share)] = None
     if not grid:
-        raise ConfigError(f"with all labels there is nothing for {', '.join(rows)} to learn from")
+        raise ConfigError(
+            f"without unlabelled images there is nothing for {', '.join(rows)} to learn from"
+        )
     return list(grid)
 
 
@@ -255,9 +262,10 @@ def run_cell(
 
 def some_of(dataset: Dataset, percent: float, seed: int) -> Dataset:
     """The first images of one random order, so that for one seed a smaller share lies within
-    every larger one; they keep the order that they have in the data set."""
+    every larger one; they keep the order that they have in the data set. Of 0 percent it is none,
+    of more at least one."""
     if percent == 100:
         return dataset
-    count = max(1, round(len(dataset) * percent / 100))
+    count = max(1, round(len(dataset) * percent / 100)) if percent else 0
     chosen = np.random.default_rng([seed, 2]).permutation(len(dataset))[:count]
     return dataset.subset([dataset[i] for i in sorted(chosen.tolist())], dataset.name)

@@ -38,8 +38,8 @@ def table_rows(protocol: Protocol, results: Results, table: int | None = None) -
         protocol: of the results.
         results: all of them.
         table: in the layout of this table of the paper; none: every row of the protocol and
-            every ablation that has results, also from one look where that was another score,
-            the figures of Table 1 last.
+            every ablation that has results, those on labels alone below, also from one look
+            where that was another score, the figures of Table 1 last.
     """
     values = _Values(protocol, results)
     if table == 3:
@@ -55,14 +55,22 @@ def table_rows(protocol: Protocol, results: Results, table: int | None = None) -
     order += [row for row in measured if row not in known and row not in hidden]
     fractions = values.fractions(order, published.values())
     rows = [["method", "steps", *(f"{fraction:g} % labels" for fraction in fractions)]]
-    rows += [[row, *values.line(row, fractions)] for row in order]
+    # What a part of the unlabelled images is worth, Table 3 tells.
+    lines = {
+        name: (row, amount)
+        for row in order
+        for name, amount in ((row, 100.0), (f"{row}, labels alone", 0.0))
+        if amount in values.amounts(row)
+    }
+    rows += [[name, *values.line(row, fractions, of)] for name, (row, of) in lines.items()]
     rows += [_published(name, line, fractions) for name, line in published.items()]
     looks = _Values(protocol, [r for r in results if r.get("one_look")], "one_look")
     once = looks.fractions(order, ())
     if protocol.flip_test and once:
         rows[0] += [f"{fraction:g} %, one look" for fraction in once]
         for line in rows[1:]:
-            line += [looks.text((line[0], fraction, 100.0)) for fraction in once]
+            row, of = lines.get(line[0], (line[0], 100.0))
+            line += [looks.text((row, fraction, of)) for fraction in once]
     return rows
 
 
@@ -122,20 +130,20 @@ class _Values:
             self._steps[place].add(result["steps"])
 
     def rows(self) -> list[str]:
-        """Rows with results on all unlabelled images."""
-        return list(dict.fromkeys(row for row, _, amount in self._steps if amount == 100))
+        """Rows with results on all unlabelled images, or none."""
+        return list(dict.fromkeys(row for row, _, amount in self._steps if amount in (0, 100)))
 
     def fractions(
         self, rows: Iterable[str], published: Iterable[Mapping[float, str]]
     ) -> list[float]:
         """Shares of labels that any of these rows has a figure for."""
         wanted = set(rows)
-        found = {f for row, f, amount in self._values if row in wanted and amount == 100}
+        found = {f for row, f, amount in self._values if row in wanted and amount in (0, 100)}
         return sorted(found | {fraction for line in published for fraction in line})
 
     def amounts(self, row: str) -> set[float]:
-        """Shares of unlabelled images that a row has figures for."""
-        return {amount for r, _, amount in self._values if r == row}
+        """Shares of unlabelled images that a row was trained on."""
+        return {amount for r, _, amount in self._steps if r == row}
 
     def with_amounts(self, row: str) -> list[float]:
         """Shares of labels at which a row was trained on a part of the unlabelled images."""
@@ -148,9 +156,9 @@ class _Values:
     def _at(self, place: _Place) -> set[int]:
         return self._steps.get(place, set())
 
-    def line(self, row: str, fractions: Iterable[float]) -> list[str]:
-        """Steps and figures of a row."""
-        places = [(row, fraction, 100.0) for fraction in fractions]
+    def line(self, row: str, fractions: Iterable[float], amount: float = 100.0) -> list[str]:
+        """Steps and figures of a row on so many percent of the unlabelled images."""
+        places = [(row, fraction, amount) for fraction in fractions]
         return [self.steps(places), *(self.text(place) for place in places)]
 
     def text(self, place: _Place) -> str:
