@@ -16,6 +16,7 @@ from pointillist.heatmaps import decode, smoothed
 from pointillist.methods.base import Setting
 from pointillist.models.localizer import Localizer
 from pointillist.points import Copy, predict_heatmaps
+from pointillist.pose_prior import PosePrior
 
 
 class Labeller(nn.Module):
@@ -60,13 +61,16 @@ class Labeller(nn.Module):
         return before
 
     @torch.no_grad()
-    def label(self, batch: Batch) -> Batch:
-        """The batch with points for its unlabelled crops, in crop pixels; labels stay."""
+    def label(self, batch: Batch, prior: PosePrior | None = None) -> Batch:
+        """The batch with points for its unlabelled crops, in crop pixels; labels stay.
+
+        With a prior, which has to be the same every time, it has a say in where they lie.
+        """
         index = batch.index.tolist()  # at once: on a GPU each look waits for it
         rows = [row for row, labeled in enumerate(batch.labeled.tolist()) if not labeled]
         new = [row for row in rows if index[row] not in self._known]
         if new:
-            answers = self._ask(batch.select(torch.tensor(new, device=batch.index.device)))
+            answers = self._ask(batch.select(torch.tensor(new, device=batch.index.device)), prior)
             for row, *answer in zip(new, *answers, strict=True):
                 self._known[index[row]] = (answer[0], answer[1])
         points, annotated = batch.points.clone(), batch.annotated.clone()
@@ -75,7 +79,7 @@ class Labeller(nn.Module):
             annotated[row] = confidence >= self.confidence
         return replace(batch, points=points, annotated=annotated)
 
-    def _ask(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _ask(self, batch: Batch, prior: PosePrior | None) -> tuple[Tensor, Tensor]:
         """Points (B, K, 2) in crop pixels and confidence (B, K)."""
         self.network.eval()
         views = self.setting.views
@@ -84,6 +88,8 @@ class Labeller(nn.Module):
         order = views.order(batch.index.device) if mirrored else None
         heatmaps = predict_heatmaps(self.network, plain.images, order, self.copies)
         heatmaps = smoothed(heatmaps, self.smoothing, self.setting.sigma)
+        if prior is not None:
+            heatmaps = prior.weighed(heatmaps)
         points, confidence = decode(heatmaps, "dark")
         to_crop = geometry.inverse(plain.transform)
         return transform_points(to_crop, points * self.network.stride), confidence
