@@ -6,13 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from core_cases import dots_dataset, tiny_config
 from pointillist.config import make_config
 from pointillist.methods.auto import AutoOptions
 from pointillist.planning import planned, schedule
-from pointillist.pose_prior import PosePrior
 from pointillist.training import train
 
 
@@ -150,22 +148,6 @@ def test_objects_that_lie_every_way_are_turned_every_way(
     assert config.method_options.get("turned") == turned
 
 
-@pytest.mark.parametrize(
-    ("sets", "information", "planned_so"),
-    [
-        (["model.pretrained=true"], 0.1, True),
-        (["model.pretrained=true"], -0.1, None),
-        (["model.pretrained=true", "method_options.pose_prior=false"], 0.1, False),
-        ([], 0.1, None),  # one network alone labels nothing
-    ],
-)
-def test_poses_have_a_say_where_they_say_anything(
-    sets: list[str], information: float, planned_so: bool | None
-) -> None:
-    config = planned(make_config(sets=sets), 375, 7125, lambda: 0.0, nobody, lambda: information)
-    assert config.method_options.get("pose_prior") is planned_so
-
-
 @pytest.mark.parametrize("given", ["views.rotation=20", "method_options.turned=90"])
 def test_a_rotation_that_is_given_stays(given: str) -> None:
     config = planned(make_config(sets=[given]), 375, 7125, lambda: 0.5, nobody)
@@ -201,31 +183,6 @@ def test_a_run_keeps_its_plan(tmp_path: Path) -> None:
         assert run.config.input.copies == (method == "auto")
         losses.append((run.path / "metrics.csv").read_text(encoding="utf-8"))
     assert losses[0] == losses[1]
-
-
-def test_a_training_knows_its_labelled_poses(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[PosePrior] = []
-
-    def weighed(self: PosePrior, heatmaps: torch.Tensor) -> torch.Tensor:
-        asked.append(self)
-        return heatmaps
-
-    monkeypatch.setattr(PosePrior, "weighed", weighed)
-    data, val = dots_dataset(tmp_path / "data", 6), dots_dataset(tmp_path / "val", 2, seed=1)
-    more = dots_dataset(tmp_path / "more", 4, seed=2)
-    options = ("training.max_steps=2", "training.validate_every=2", "method_options.renewed=0.5")
-    config = tiny_config("method=auto", "method_options.pose_prior=true", *options)
-    train(data, tmp_path / "run", unlabeled=[more], val=val, config=config, quiet=True)
-    image = data[0]
-    # The whole image is seen, which is lower than a view that is as wide.
-    assert image.width
-    assert image.height
-    high = image.width * config.input.height / config.input.width
-    points = image.instances[0].points - (0, (image.height - high) / 2)
-    assert np.allclose(asked[0].points[0], points / (image.width, high))
-    assert asked[0].points.shape == (6, 3, 2)
 
 
 @pytest.mark.parametrize(("upside_down", "turned"), [(0, None), (2, 180.0)])

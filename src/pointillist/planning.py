@@ -41,7 +41,6 @@ def planned(
     unlabeled: int,
     turned: Callable[[], float],
     reach: Callable[[], float | None],
-    information: Callable[[], float] = lambda: 0.0,
 ) -> Config:
     """The config with what ``auto`` chooses for it; of other methods it is returned as it is.
 
@@ -60,9 +59,7 @@ def planned(
         turned: computes the share of labelled objects that lie otherwise than the usual
             (:func:`pointillist.poses.turned_share`).
         reach: computes how far out in their boxes points lie (:func:`pointillist.poses.reach`).
-        information: computes what labelled poses say of one another
-            (:meth:`pointillist.pose_prior.PosePrior.information`). None of them is asked where
-            nothing depends on it.
+            Neither is asked where nothing depends on it.
     """
     if config.method != "auto":
         return config
@@ -93,8 +90,6 @@ def planned(
         longer = max(config.input.width, config.input.height)
         if longer < _CLOSER:
             options["detail"] = round(_CLOSER / longer, 4)
-        if "pose_prior" not in config.method_options and information() > 0:
-            options["pose_prior"] = True
     prediction: dict[str, Any] = {}
     if "margin" not in config.input.model_fields_set and not config.localize:
         reached = reach()

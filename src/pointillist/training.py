@@ -34,14 +34,12 @@ from pointillist.loading import CropStore, InOrder, MixedBatches, make_loader
 from pointillist.lock import FolderLock
 from pointillist.logs import make_loggers, silence_lightning
 from pointillist.methods import Method, Setting, get_method
-from pointillist.models.heads import STRIDE
 from pointillist.models.localizer import create_localizer
 from pointillist.planning import planned
-from pointillist.pose_prior import PosePrior
 from pointillist.poses import reach, turned_share
 from pointillist.progress import counted, tell
 from pointillist.run import Run
-from pointillist.samples import Sample, labeled_samples, points_in_views, unlabeled_samples
+from pointillist.samples import Sample, labeled_samples, unlabeled_samples
 from pointillist.skeleton import Skeleton
 from pointillist.training_data import TrainingData, gather
 
@@ -125,7 +123,6 @@ def train(
             count,
             lambda: turned_share(known),
             lambda: reach(known, given.input.width, given.input.height),
-            lambda: _prior(parts, given).information(),
         )
         if config.training.max_steps != given.training.max_steps:
             tell(f"planned: {config.training.max_steps:,} steps", quiet)
@@ -220,7 +217,6 @@ def fit(
     """
     keep_freed_memory()
     options = run.config.training
-    method.prior = _prior(data, run.config)
     resumed = run.last_checkpoint if run.last_checkpoint.exists() else None
     start = _step_of(resumed)
     store, val_store = _stores(run, data, method)
@@ -274,15 +270,6 @@ def _build(config: Config, skeleton: Skeleton) -> tuple[Method, ViewMaker]:
         skeleton=skeleton,
     )
     return kind(model, setting, options), views
-
-
-def _prior(data: TrainingData, config: Config) -> PosePrior:
-    """What labelled poses say, as a prediction sees them."""
-    skeleton, (width, height) = data.skeleton, (config.input.width, config.input.height)
-    spec = CropSpec(width, height, config.input.margin)
-    poses = torch.from_numpy(points_in_views(labeled_samples(data.labeled), len(skeleton), spec))
-    order = torch.from_numpy(skeleton.flip_order) if skeleton.flip_pairs else None
-    return PosePrior(poses, order, (width // STRIDE, height // STRIDE), config.input.sigma)
 
 
 def _stores(run: Run, data: TrainingData, method: Method) -> tuple[CropStore, CropStore]:

@@ -12,7 +12,6 @@ from test_methods import SIZE, build, make_batch, steps
 from pointillist.augment import ViewMaker, ViewOptions
 from pointillist.batch import Batch, View
 from pointillist.methods.auto import Auto, closer
-from pointillist.pose_prior import PosePrior
 
 
 def ready(**options: object) -> Auto:
@@ -157,37 +156,6 @@ def test_fewer_labelled_crops_come_with_the_second_part() -> None:
     assert ready(renewed=0.5, known=0.125).labeled_later == (0.5, 0.125)
     assert ready(renewed=0.5).labeled_later is None
     assert ready(known=0.125).labeled_later is None  # there is no second part
-
-
-def test_poses_have_a_say_in_the_labels(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the heatmaps of the network that labels, in its pixels."""
-    asked: list[PosePrior] = []
-
-    def weighed(self: PosePrior, heatmaps: torch.Tensor) -> torch.Tensor:
-        asked.append(self)
-        width, height = self.size
-        assert heatmaps.shape[-2:] == (height, width)
-        return heatmaps
-
-    monkeypatch.setattr(PosePrior, "weighed", weighed)
-    usual = PosePrior(torch.rand(4, 3, 2), None, (SIZE[0] // 4, SIZE[1] // 4), 1.5)
-    for wanted in (True, False):
-        asked.clear()
-        method = ready(renewed=0.5, confidence=0, detail=2.0, pose_prior=wanted)
-        method.prior = usual
-        method.progress = 0.6
-        method(enlarged(make_batch()))
-        assert len(asked) == wanted
-    method.prior = None  # a labeller can do without
-    method(enlarged(make_batch()))
-
-    method = ready(renewed=0.5, confidence=0, detail=2.0, pose_prior=True)
-    method.prior, method.progress = usual, 0.6
-    method(enlarged(make_batch()))
-    (found,) = asked
-    assert found.size == (2 * SIZE[0] // 4, 2 * SIZE[1] // 4)
-    assert found.sigma == 2 * method.setting.sigma
-    assert found.points is usual.points
 
 
 def test_points_without_confidence_teach_nothing() -> None:

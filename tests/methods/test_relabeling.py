@@ -13,7 +13,6 @@ from pointillist.methods import Setting
 from pointillist.methods.pseudo_labels import PseudoLabels
 from pointillist.methods.relabeling import Labeller
 from pointillist.points import COPIES
-from pointillist.pose_prior import PosePrior
 
 PLACES = [(30.0, 30.0), (62.0, 34.0), (50.0, 20.0)]
 
@@ -29,21 +28,6 @@ def test_copies_and_smoothing_find_the_points() -> None:
     found = labeller(smoothing=1.5).label(unlabeled(PLACES))
     assert found.annotated.all()
     assert np.abs(found.points[0].numpy() - PLACES).max() < 1.5
-
-
-def test_known_poses_move_a_label() -> None:
-    """Where one dot is pale, the network holds another place for likelier than nothing."""
-    given, batch = labeller(), unlabeled(PLACES)
-    plain = given.label(batch).points[0]
-    given.take(Counting())
-    width, height = (side // 4 for side in SIZE)
-    # As they lie here, but for the last point, which is said to be 12 pixels further down.
-    shares = torch.tensor(PLACES) / torch.tensor(SIZE)
-    shares[2, 1] += 12 / SIZE[1]
-    prior = PosePrior(shares[None], None, (width, height), 1.5)
-    moved = given.label(batch, prior).points[0] - plain
-    assert moved[:2].abs().max() < 2
-    assert 0 < moved[2, 1] < 12
 
 
 def test_a_new_network_is_asked_again() -> None:

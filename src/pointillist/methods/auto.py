@@ -20,7 +20,6 @@ from pointillist.methods.semantic_consistency import (
 from pointillist.models.heads import LocalizerOutput
 from pointillist.models.localizer import Localizer
 from pointillist.points import COPIES
-from pointillist.pose_prior import PosePrior
 
 
 class AutoOptions(SemanticConsistencyOptions):
@@ -73,11 +72,6 @@ class AutoOptions(SemanticConsistencyOptions):
         le=1,
         description="share of a step's crops that are labelled after that; planned: as large as "
         "among all images, but at least a quarter; none, and in a training by the clock: as before",
-    )
-    pose_prior: bool = Field(
-        False,
-        description="what the labelled poses say of where points lie beside each other has a say "
-        "in these labels; planned: where they say anything of one another",
     )
     confidence: float = Field(
         0.25, ge=0, le=1, description="a point that is labelled so counts from this peak on"
@@ -140,14 +134,7 @@ class Auto(SemanticConsistency):
         if self.labeller is None or first:
             return super().forward(batch)
         self._change(self.labeller)
-        return self._from_labels(self._shrunk(self.labeller.label(batch, self._prior())))
-
-    def _prior(self) -> PosePrior | None:
-        """What the labelled poses say to the network that labels, of its heatmaps."""
-        if not self.options.pose_prior or self.prior is None:
-            return None
-        width, height = (side // self.model.stride for side in self._closer.views.size)
-        return replace(self.prior, size=(width, height), sigma=self._closer.sigma)
+        return self._from_labels(self._shrunk(self.labeller.label(batch)))
 
     def _shrunk(self, batch: Batch) -> Batch:
         """In as many pixels as the crops of a prediction."""

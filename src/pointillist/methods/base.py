@@ -15,7 +15,6 @@ from pointillist.batch import Batch, View
 from pointillist.heatmaps import encode
 from pointillist.models.heads import LocalizerOutput
 from pointillist.models.localizer import Localizer
-from pointillist.pose_prior import PosePrior
 from pointillist.skeleton import Skeleton
 
 
@@ -106,8 +105,6 @@ class Method(nn.Module, ABC):
         self.progress = 0.0
         #: The averaged network, where the training keeps one; it is the training's to update.
         self.average: nn.Module | None = None
-        #: What the labelled poses say of where points lie; the training sets it before it begins.
-        self.prior: PosePrior | None = None
         #: Training crops come with so many times the pixels that predictions are made from, each
         #: way, where a method looks closer for a while.
         self.detail = 1.0

@@ -16,7 +16,6 @@ from pointillist.heatmaps import decode, smoothed
 from pointillist.methods.base import Setting
 from pointillist.models.localizer import Localizer
 from pointillist.points import Copy, predict_heatmaps
-from pointillist.pose_prior import PosePrior
 
 
 class Labeller(nn.Module):
@@ -61,16 +60,13 @@ class Labeller(nn.Module):
         return before
 
     @torch.no_grad()
-    def label(self, batch: Batch, prior: PosePrior | None = None) -> Batch:
-        """The batch with points for its unlabelled crops, in crop pixels; labels stay.
-
-        With a prior, which has to be the same every time, it has a say in where they lie.
-        """
+    def label(self, batch: Batch) -> Batch:
+        """The batch with points for its unlabelled crops, in crop pixels; labels stay."""
         index = batch.index.tolist()  # at once: on a GPU each look waits for it
         rows = [row for row, labeled in enumerate(batch.labeled.tolist()) if not labeled]
         new = [row for row in rows if index[row] not in self._known]
         if new:
-            answers = self._ask(batch.select(torch.tensor(new, device=batch.index.device)), prior)
+            answers = self._ask(batch.select(torch.tensor(new, device=batch.index.device)))
             for row, *answer in zip(new, *answers, strict=True):
                 self._known[index[row]] = (answer[0], answer[1])
         points, annotated = batch.points.clone(), batch.annotated.clone()
@@ -79,7 +75,7 @@ class Labeller(nn.Module):
             annotated[row] = confidence >= self.confidence
         return replace(batch, points=points, annotated=annotated)
 
-    def _ask(self, batch: Batch, prior: PosePrior | None) -> tuple[Tensor, Tensor]:
+    def _ask(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Points (B, K, 2) in crop pixels and confidence (B, K)."""
         self.network.eval()
         views = self.setting.views
@@ -88,8 +84,6 @@ class Labeller(nn.Module):
         order = views.order(batch.index.device) if mirrored else None
         heatmaps = predict_heatmaps(self.network, plain.images, order, self.copies)
         heatmaps = smoothed(heatmaps, self.smoothing, self.setting.sigma)
-        if prior is not None:
-            heatmaps = prior.weighed(heatmaps)
         points, confidence = decode(heatmaps, "dark")
         to_crop = geometry.inverse(plain.transform)
         return transform_points(to_crop, points * self.network.stride), confidence
