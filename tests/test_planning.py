@@ -6,31 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from core_cases import dots_dataset, tiny_config
-from pointillist.backend import TorchBackend
 from pointillist.config import make_config
-from pointillist.errors import DataError
-from pointillist.inference import Predictor, evaluate_one_look
 from pointillist.methods.auto import AutoOptions
 from pointillist.planning import planned, schedule
-from pointillist.run import Run
 from pointillist.training import train
 
 
 def nobody() -> None:
     """How far out points lie in boxes, where there are none."""
-
-
-def silent() -> float:
-    """What poses say of one another that have nothing in common."""
-    return -1.0
-
-
-def asked() -> float:
-    """What must not be looked at: it takes a while where there are many poses."""
-    pytest.fail("asked")
 
 
 @pytest.mark.parametrize(
@@ -52,11 +37,15 @@ def test_more_crops_a_step_need_fewer_steps() -> None:
 
 def test_only_the_default_method_plans() -> None:
     config = make_config(values={"method": "mean_teacher"})
-    assert planned(config, 375, 7125, asked, asked, asked) == config
+    # Nor are the poses looked at, which takes a while where there are many.
+    assert (
+        planned(config, 375, 7125, lambda: pytest.fail("asked"), lambda: pytest.fail("asked"))
+        == config
+    )
 
 
 def test_the_plan_is_followed_where_nothing_is_given() -> None:
-    config = planned(make_config(preset="cpu"), 375, 7125, lambda: 0.0, nobody, silent)
+    config = planned(make_config(preset="cpu"), 375, 7125, lambda: 0.0, nobody)
     assert config.method == "auto"
     assert config.training.max_steps == 6500
     assert config.input.copies
@@ -75,15 +64,13 @@ def test_a_long_training_does_not_keep_the_teacher_waiting(
     steps: int, burn_in: float, ramp: float
 ) -> None:
     config = planned(
-        make_config(sets=[f"training.max_steps={steps}"]), 375, 7125, lambda: 0.0, nobody, silent
+        make_config(sets=[f"training.max_steps={steps}"]), 375, 7125, lambda: 0.0, nobody
     )
     assert config.method_options == {"burn_in": burn_in, "ramp": ramp}
 
 
 def test_a_training_by_the_clock_has_the_methods_shares() -> None:
-    config = planned(
-        make_config(sets=["training.max_minutes=5"]), 375, 7125, lambda: 0.0, nobody, silent
-    )
+    config = planned(make_config(sets=["training.max_minutes=5"]), 375, 7125, lambda: 0.0, nobody)
     assert config.method_options == {}
 
 
@@ -92,14 +79,14 @@ def test_a_training_by_the_clock_has_the_methods_shares() -> None:
     [(1.0, 1.1), (0.87, 1.0), (1.05, 1.16), (2.0, 1.25), (None, 1.25)],
 )
 def test_crops_are_as_narrow_as_points_allow(reached: float | None, margin: float) -> None:
-    config = planned(make_config(preset="cpu"), 375, 7125, lambda: 0.0, lambda: reached, silent)
+    config = planned(make_config(preset="cpu"), 375, 7125, lambda: 0.0, lambda: reached)
     assert config.input.margin == pytest.approx(margin, abs=0.006)
 
 
 @pytest.mark.parametrize("given", ["input.margin=1.25", "localize=true"])
 def test_crops_are_not_narrowed_where_that_is_not_for_the_plan(given: str) -> None:
     config = make_config(sets=[given])
-    assert planned(config, 375, 7125, lambda: 0.0, lambda: 0.8, silent).input.margin == 1.25
+    assert planned(config, 375, 7125, lambda: 0.0, lambda: 0.8).input.margin == 1.25
 
 
 @pytest.mark.parametrize(
@@ -114,7 +101,7 @@ def test_crops_are_not_narrowed_where_that_is_not_for_the_plan(given: str) -> No
 def test_a_network_that_begins_with_something_begins_twice(
     sets: list[str], unlabeled: int, renewed: float | None
 ) -> None:
-    config = planned(make_config(sets=sets), 375, unlabeled, lambda: 0.0, nobody, silent)
+    config = planned(make_config(sets=sets), 375, unlabeled, lambda: 0.0, nobody)
     assert config.method_options.get("renewed") == renewed
 
 
@@ -126,7 +113,7 @@ def test_the_second_network_sees_images_as_there_are(
     labeled: int, unlabeled: int, known: float
 ) -> None:
     config = make_config(sets=["model.pretrained=true"])
-    options = planned(config, labeled, unlabeled, lambda: 0.0, nobody, silent).method_options
+    options = planned(config, labeled, unlabeled, lambda: 0.0, nobody).method_options
     assert options["known"] == known
     AutoOptions(**options)
 
@@ -141,16 +128,13 @@ def test_the_first_network_looks_closer_at_small_crops(
     config = make_config(
         sets=["model.pretrained=true", f"input.width={width}", f"input.height={height}"]
     )
-    assert (
-        planned(config, 375, 7125, lambda: 0.0, nobody, silent).method_options.get("detail")
-        == detail
-    )
+    assert planned(config, 375, 7125, lambda: 0.0, nobody).method_options.get("detail") == detail
 
 
 def test_without_unlabelled_images_the_rate_falls_as_in_supervised_training() -> None:
     given = make_config()
     assert (
-        planned(given, 375, 0, lambda: 0.0, nobody, silent).training.schedule
+        planned(given, 375, 0, lambda: 0.0, nobody).training.schedule
         == given.training.schedule
         == "cosine"
     )
@@ -160,13 +144,13 @@ def test_without_unlabelled_images_the_rate_falls_as_in_supervised_training() ->
 def test_objects_that_lie_every_way_are_turned_every_way(
     share: float, turned: float | None
 ) -> None:
-    config = planned(make_config(preset="cpu"), 375, 7125, lambda: share, nobody, silent)
+    config = planned(make_config(preset="cpu"), 375, 7125, lambda: share, nobody)
     assert config.method_options.get("turned") == turned
 
 
 @pytest.mark.parametrize("given", ["views.rotation=20", "method_options.turned=90"])
 def test_a_rotation_that_is_given_stays(given: str) -> None:
-    config = planned(make_config(sets=[given]), 375, 7125, lambda: 0.5, nobody, silent)
+    config = planned(make_config(sets=[given]), 375, 7125, lambda: 0.5, nobody)
     assert config.method_options.get("turned") == (90 if "turned" in given else None)
 
 
@@ -177,18 +161,11 @@ def test_what_is_given_stays() -> None:
             "training.schedule=stairs",
             "input.copies=false",
             "input.smoothing=0",
-            "input.poses=false",
             "method_options.burn_in=0.5",
             "method_options.ramp=0.2",
         ]
     )
-    assert planned(config, 375, 7125, lambda: 0.0, nobody, asked) == config
-
-
-@pytest.mark.parametrize(("information", "wanted"), [(0.1, True), (0.0, False), (-0.1, False)])
-def test_poses_have_a_say_where_they_say_anything(information: float, wanted: bool) -> None:
-    config = planned(make_config(), 30, 0, lambda: 0.0, nobody, lambda: information)
-    assert config.input.poses == wanted
+    assert planned(config, 375, 7125, lambda: 0.0, nobody) == config
 
 
 def test_a_run_keeps_its_plan(tmp_path: Path) -> None:
@@ -206,33 +183,6 @@ def test_a_run_keeps_its_plan(tmp_path: Path) -> None:
         assert run.config.input.copies == (method == "auto")
         losses.append((run.path / "metrics.csv").read_text(encoding="utf-8"))
     assert losses[0] == losses[1]
-
-
-@pytest.mark.parametrize("alike", [True, False])
-def test_a_run_keeps_poses_that_say_something(tmp_path: Path, alike: bool) -> None:
-    """And its network predicts with them; from one look, as it is validated, it does not."""
-    data, val = dots_dataset(tmp_path / "data", 6), dots_dataset(tmp_path / "val", 2, seed=1)
-    places = np.random.default_rng(0).uniform(4, 40, (6, 3, 2))
-    for image, pose in zip(data, places, strict=True):
-        image.instances[0].points[:] = [(30, 10), (20, 30), (40, 34)] if alike else pose
-    config = tiny_config("method=auto", "training.max_steps=2", "training.validate_every=2")
-    run = train(data, tmp_path / "run", val=val, config=config, quiet=True)
-    assert run.config.input.poses == alike
-    assert run.poses_file.exists() == alike
-    again = Run.open(run.path)
-    if not alike:
-        assert again.densities is None
-        return
-    count, width, height = 3, config.input.width // 4, config.input.height // 4
-    assert again.densities is not None
-    assert again.densities.shape == (count, count, 2 * height - 1, 2 * width - 1)
-    backend = Predictor.open(again, device="cpu").backend
-    assert isinstance(backend, TorchBackend)
-    assert torch.equal(backend.model.densities, again.densities)
-    run.poses_file.unlink()
-    evaluate_one_look(again, val)
-    with pytest.raises(DataError, match=r"no such file.*|poses\.json"):
-        Predictor.open(again)
 
 
 @pytest.mark.parametrize(("upside_down", "turned"), [(0, None), (2, 180.0)])

@@ -14,7 +14,6 @@ from pointillist.samples import (
     all_samples,
     decode_sample,
     labeled_samples,
-    points_in_views,
     points_of,
     unlabeled_samples,
 )
@@ -74,23 +73,6 @@ def test_points_of() -> None:
     assert annotated.tolist() == [[True, True, False], [False, False, False]]
     assert points[0, 1].tolist() == [3, 4]
     assert np.isnan(points[~annotated]).all()
-
-
-def test_points_in_views() -> None:
-    points = np.array([[21.0, 12.0], [9, 9], [41, 22]])
-    known = Instance(points, np.array([2, 0, 1]))
-    boxed, whole, unseen = (
-        Sample(Path("a.png"), Image("a.png", *size), box, known)
-        for size, box in (((60, 40), (11, 7, 40, 20)), ((60, 40), None), ((), None))
-    )
-    spec = CropSpec(32, 16, margin=1.2)
-    shares = points_in_views([boxed, whole, unseen], 3, spec)
-    # The view shows 48x24 pixels of the file from (7, 5) on; or 80x40 from (-10, 0) on.
-    assert shares[0, [0, 2]] == pytest.approx(np.array([[14 / 48, 7 / 24], [34 / 48, 17 / 24]]))
-    assert shares[1, 0].tolist() == pytest.approx([31 / 80, 12 / 40])
-    assert np.isnan(shares[:, 1]).all()
-    assert np.isnan(shares[2]).all()
-    assert points_in_views([], 3, spec).shape == (0, 3, 2)
 
 
 def test_a_crop_maps_back_to_its_file(tmp_path: Path) -> None:

@@ -42,7 +42,6 @@ class TorchBackend:
         options: size, margin and decoding that it was trained with.
         flip: average over the image and its mirror image; needs left-right pairs.
         device: ``auto`` takes a GPU if there is one.
-        densities: of points as seen from each other, see :class:`~pointillist.points.CropPoints`.
         calibration: what its confidence means, if that is known.
     """
 
@@ -54,7 +53,6 @@ class TorchBackend:
         *,
         flip: bool = True,
         device: str = "auto",
-        densities: torch.Tensor | None = None,
         calibration: Calibration | None = None,
     ) -> None:
         if device == "auto":
@@ -71,7 +69,6 @@ class TorchBackend:
             copies=options.copies,
             smoothing=options.smoothing,
             sigma=options.sigma,
-            densities=densities,
             calibration=calibration,
         )
         self.model = model.eval().to(self.device).to(memory_format=torch.channels_last)

@@ -68,7 +68,7 @@ def calibrate(run: Run, store: CropStore, lengths: np.ndarray) -> Calibration | 
     known = sum(int(s.instance.annotated.sum()) for s in store.samples if s.instance is not None)
     if known < LEAST:
         return None
-    backend = TorchBackend(run.network(), run.skeleton, run.config.input, densities=run.densities)
+    backend = TorchBackend(run.network(), run.skeleton, run.config.input)
     peaks, correct = [], []
     batch: Batch
     for batch in make_loader(store, InOrder(len(store), 64), workers=0):

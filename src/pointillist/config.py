@@ -43,11 +43,6 @@ class InputOptions(_Options):
         description="a prediction averages over three copies of the crop, turned and magnified: "
         "more accurate, and three times the work",
     )
-    poses: bool = Field(
-        False,
-        description="in a prediction what labelled poses say of where points lie beside each other "
-        "has a say; planned by auto, where they say anything of one another",
-    )
 
 
 class TrainingOptions(_Options):

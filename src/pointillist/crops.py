@@ -45,7 +45,7 @@ class CropSpec:
             2 * round(self.height * self.context / 2),
         )
 
-    def region(self, box: Box | None, file_width: float, file_height: float) -> Box:
+    def region(self, box: Box | None, file_width: int, file_height: int) -> Box:
         """The part of the file that the crop shows, in the file's pixels; may reach outside."""
         x, y, width, height = _within_reach(box, file_width, file_height)
         margin = self.margin
@@ -62,7 +62,7 @@ class CropSpec:
         )
 
 
-def _within_reach(box: Box | None, file_width: float, file_height: float) -> Box:
+def _within_reach(box: Box | None, file_width: int, file_height: int) -> Box:
     """A box cut off one file size beyond the file: a wrong one must not cost all memory."""
     if box is None:
         return 0.0, 0.0, 0.0, 0.0

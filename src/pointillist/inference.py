@@ -75,7 +75,6 @@ class Predictor:
                 model.config.input,
                 flip=flip,
                 device=device,
-                densities=model.densities,
                 calibration=model.calibration,
             )
         else:
@@ -335,12 +334,12 @@ def evaluate(
 
 def evaluate_one_look(run: Run, data: Dataset, *, quiet: bool = True) -> dict[str, Any]:
     """Scores of :func:`evaluate` with every crop seen once: no mirror image, no copies, and
-    points where the heatmaps are highest, not smoothed, and no labelled poses have a say.
+    points where the heatmaps are highest, not smoothed.
 
     What training alone has given: averaging over looks adds to a network what another one may
     have learnt, so that methods are further apart, or closer together, than what they teach.
     """
     config = run.config.model_copy(deep=True)
-    config.input.copies, config.input.smoothing, config.input.poses = False, 0.0, False
+    config.input.copies, config.input.smoothing = False, 0.0
     scores, _, _ = evaluate(Run(run.path, config, run.skeleton), data, flip=False, quiet=quiet)
     return scores

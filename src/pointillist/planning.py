@@ -41,7 +41,6 @@ def planned(
     unlabeled: int,
     turned: Callable[[], float],
     reach: Callable[[], float | None],
-    information: Callable[[], float],
 ) -> Config:
     """The config with what ``auto`` chooses for it; of other methods it is returned as it is.
 
@@ -60,9 +59,7 @@ def planned(
         turned: computes the share of labelled objects that lie otherwise than the usual
             (:func:`pointillist.poses.turned_share`).
         reach: computes how far out in their boxes points lie (:func:`pointillist.poses.reach`).
-        information: computes what labelled poses say of one another
-            (:meth:`pointillist.pose_prior.LabeledPoses.information`). None of the three is asked
-            where nothing depends on it.
+            Neither is asked where nothing depends on it.
     """
     if config.method != "auto":
         return config
@@ -103,8 +100,6 @@ def planned(
         prediction["copies"] = True
     if "smoothing" not in config.input.model_fields_set:
         prediction["smoothing"] = config.input.sigma
-    if "poses" not in config.input.model_fields_set and information() > 0:
-        prediction["poses"] = True
     return config.model_copy(
         update={
             "training": config.training.model_copy(update=training),

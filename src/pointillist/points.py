@@ -13,7 +13,6 @@ from pointillist.calibration import Calibration
 from pointillist.geometry import inverse, transform_points
 from pointillist.heatmaps import Decoding, decode, smoothed
 from pointillist.models.localizer import Localizer
-from pointillist.pose_prior import weighed
 from pointillist.skeleton import Skeleton
 
 #: Degrees and magnification of a copy of an image.
@@ -107,8 +106,6 @@ class CropPoints(nn.Module):
         copies: average over turned and scaled copies as well.
         smoothing: deviation of the Gaussian that heatmaps are smoothed with, in heatmap pixels.
         sigma: of the Gaussians that the network has learnt, in heatmap pixels.
-        densities: of points as seen from each other, which have a say in where they lie, see
-            :func:`pointillist.pose_prior.weighed`.
         calibration: what the height of a peak means; none: it is the confidence as it is.
     """
 
@@ -116,7 +113,6 @@ class CropPoints(nn.Module):
     offset: Tensor
     flip_order: Tensor | None
     shares: Tensor | None
-    densities: Tensor | None
 
     def __init__(
         self,
@@ -128,7 +124,6 @@ class CropPoints(nn.Module):
         copies: bool = False,
         smoothing: float = 0.0,
         sigma: float = 1.0,
-        densities: Tensor | None = None,
         calibration: Calibration | None = None,
     ) -> None:
         super().__init__()
@@ -141,7 +136,6 @@ class CropPoints(nn.Module):
         # A skeleton without known left-right pairs must not be mirrored: left would become right.
         order = torch.from_numpy(skeleton.flip_order) if flip and skeleton.flip_pairs else None
         self.register_buffer("flip_order", order)
-        self.register_buffer("densities", densities)
         shares = torch.tensor(calibration.shares) if calibration else None
         self.register_buffer("shares", shares)
 
@@ -152,8 +146,7 @@ class CropPoints(nn.Module):
     def heatmaps(self, crops: Tensor) -> Tensor:
         """Heatmaps (B, K, H/s, W/s) of (B, H, W, 3) uint8 RGB crops."""
         heatmaps = predict_heatmaps(self.network, self.images(crops), self.flip_order, self.copies)
-        heatmaps = smoothed(heatmaps, self.smoothing, self.sigma)
-        return heatmaps if self.densities is None else weighed(heatmaps, self.densities)
+        return smoothed(heatmaps, self.smoothing, self.sigma)
 
     def images(self, crops: Tensor) -> Tensor:
         """What the network sees (B, 3, H, W) of (B, H, W, 3) uint8 RGB crops."""

@@ -15,7 +15,6 @@
     model.safetensors   the network to predict with: the best on validation
     student.safetensors the learning network that it is the average of, at that step
     usual_box.json      where the object is in images without a box, where the labelled ones agree
-    poses.json          labelled poses, where they have a say in predictions
     calibration.json    what its confidence means, learnt from validation images
     box_finder.safetensors  the network that finds boxes, where one was asked for
     result.json         how it ended
@@ -38,8 +37,6 @@ from pointillist.skeleton import Skeleton
 from pointillist.usual_box import UsualBox
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from pointillist.models.box_finder import BoxFinder
     from pointillist.models.localizer import Localizer
 
@@ -135,25 +132,6 @@ class Run:
     def usual_box(self) -> UsualBox | None:
         """What to cut out of images of which no box is known; none: they are seen whole."""
         return UsualBox.open(self.usual_box_file) if self.usual_box_file.exists() else None
-
-    @property
-    def poses_file(self) -> Path:
-        """Labelled poses that have a say in predictions."""
-        return self.path / "poses.json"
-
-    @property
-    def densities(self) -> Tensor | None:
-        """Of points as seen from each other in labelled poses, where these have a say in
-        predictions: see :meth:`~pointillist.pose_prior.LabeledPoses.densities`.
-
-        Raises:
-            DataError: the file is not there, or not what it should be.
-        """
-        from pointillist.pose_prior import LabeledPoses
-
-        if not self.config.input.poses:
-            return None
-        return LabeledPoses.open(self.poses_file).densities(self.skeleton, self.config.input)
 
     @property
     def problems(self) -> list[str]:

@@ -123,17 +123,5 @@ def points_of(samples: Sequence[Sample], keypoints: int) -> tuple[np.ndarray, np
     return points, np.isfinite(points).all(axis=-1)
 
 
-def points_in_views(samples: Sequence[Sample], keypoints: int, spec: CropSpec) -> np.ndarray:
-    """Points (N, K, 2) as shares of the width and height that a crop shows, NaN where unknown.
-
-    Those in whole images of which nobody has looked at the size are unknown.
-    """
-    points, _ = points_of(samples, keypoints)
-    regions = np.array(
-        [spec.region(s.box, s.image.width or np.inf, s.image.height or np.inf) for s in samples]
-    ).reshape(-1, 1, 4)
-    return (points - regions[..., :2]) / regions[..., 2:]
-
-
 Progress = Callable[[int, int], None]
 """Called with how many are done and how many there are."""

@@ -36,7 +36,6 @@ from pointillist.logs import make_loggers, silence_lightning
 from pointillist.methods import Method, Setting, get_method
 from pointillist.models.localizer import create_localizer
 from pointillist.planning import planned
-from pointillist.pose_prior import LabeledPoses
 from pointillist.poses import reach, turned_share
 from pointillist.progress import counted, tell
 from pointillist.run import Run
@@ -115,8 +114,7 @@ def train(
             strict=strict,
             quiet=quiet,
         )
-        samples, skeleton = labeled_samples(parts.labeled), parts.skeleton
-        known = [sample.instance for sample in samples if sample.instance]
+        known = [sample.instance for sample in labeled_samples(parts.labeled) if sample.instance]
         count = len(unlabeled_samples(parts.unlabeled))
         given = config
         config = planned(
@@ -125,9 +123,6 @@ def train(
             count,
             lambda: turned_share(known),
             lambda: reach(known, given.input.width, given.input.height),
-            lambda: LabeledPoses.of(samples, skeleton, given.input).information(
-                skeleton, given.input
-            ),
         )
         if config.training.max_steps != given.training.max_steps:
             tell(f"planned: {config.training.max_steps:,} steps", quiet)
@@ -138,15 +133,11 @@ def train(
         if config.method_options.get("detail") != given.method_options.get("detail"):
             detail = config.method_options["detail"]
             tell(f"planned: crops {detail:.2g} times as large in the first part", quiet)
-        if config.input.poses and not given.input.poses:
-            tell("planned: labelled poses have a say in predictions", quiet)
         # Both before a wrong option leaves a folder behind.
         built = _build(config, parts.skeleton)
         check_machine(config.training, built[0].model)
         run = Run.create(out, config, parts.skeleton)
         parts.save(out / "split")
-        if config.input.poses:
-            LabeledPoses.of(samples, skeleton, config.input).save(run.poses_file)
         if parts.usual is not None and not config.localize:
             parts.usual.save(run.usual_box_file)
         for line in parts.notes:

@@ -13,13 +13,11 @@ from export_cases import HEIGHT, WIDTH
 from torch import Tensor
 
 from pointillist.calibration import Calibration
-from pointillist.config import InputOptions
 from pointillist.errors import PointillistError
 from pointillist.exporting.graph import write_onnx, write_openvino
 from pointillist.models.localizer import create_localizer
 from pointillist.models.options import ModelOptions
 from pointillist.points import CropPoints
-from pointillist.pose_prior import LabeledPoses
 from pointillist.synthetic import SKELETON
 
 
@@ -43,13 +41,10 @@ def test_a_transformer_at_another_size_than_it_was_made_for(
         torch.testing.assert_close(model(torch.from_numpy(crops[:1]))[0], wanted, rtol=0, atol=0)
 
 
-def test_copies_poses_and_calibration_are_in_the_file(
+def test_copies_and_calibration_are_in_the_file(
     network: CropPoints, crops: np.ndarray, tmp_path: Path
 ) -> None:
-    """And what labelled poses say; for any number of crops at a time."""
-    options = InputOptions(width=WIDTH, height=HEIGHT)
-    poses = np.random.default_rng(0).uniform(0.2, 0.8, (5, len(SKELETON), 2))
-    densities = LabeledPoses(poses).densities(SKELETON, options)
+    """For any number of crops at a time."""
     shares = tuple(np.linspace(0.1, 0.9, 51).tolist())
     model = CropPoints(
         network.network,
@@ -59,7 +54,6 @@ def test_copies_poses_and_calibration_are_in_the_file(
         copies=True,
         smoothing=1.0,
         sigma=1.5,
-        densities=densities,
         calibration=Calibration(shares, 100),
     ).eval()
     write_onnx(model, (WIDTH, HEIGHT), tmp_path / "copies.onnx", dynamic_batch=True)

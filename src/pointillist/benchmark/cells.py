@@ -235,8 +235,7 @@ def run_cell(
     )
     scores, _, _ = evaluate(run, parts.test, flip=protocol.flip_test, quiet=quiet)
     once = scores
-    predicted = run.config.input
-    if protocol.flip_test or predicted.copies or predicted.smoothing or predicted.poses:
+    if protocol.flip_test or run.config.input.copies or run.config.input.smoothing:
         once = evaluate_one_look(run, parts.test, quiet=quiet)
     ended = run.metrics
     around = environment()

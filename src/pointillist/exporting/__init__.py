@@ -102,7 +102,6 @@ def export(
         copies=options.copies,
         smoothing=options.smoothing,
         sigma=options.sigma,
-        densities=run.densities,
         calibration=run.calibration,
     ).eval()
     reference = find_reference(run, data)
