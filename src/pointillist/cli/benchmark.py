@@ -21,7 +21,7 @@ def benchmark(
     ] = None,
     unlabeled: Annotated[
         str | None,
-        typer.Option(help="Percent of the other images that are used without labels; 100, 0: none."),
+        typer.Option(help="Percent of the other images used without labels, 0: none; 100."),
     ] = None,
     seeds: Annotated[
         int | None, typer.Option(min=1, help="How many seeds; 3, as the paper's table or figure.")
