@@ -80,14 +80,15 @@ def trained(
 
 
 def test_the_loss_falls_and_points_are_found(
-    trained: tuple[Run, list[float]], val: Dataset
+    trained: tuple[Run, list[float]], tmp_path: Path
 ) -> None:
     run, losses = trained
     assert len(losses) == 130
     assert np.mean(losses[-10:]) < 0.5 * np.mean(losses[:10])
-    scores, truth, predicted = evaluate(run, val)
+    # So many that a point more or less does not decide: 0.64 of 120, where validation has 18.
+    scores, truth, predicted = evaluate(run, dots_dataset(tmp_path, 40, seed=2))
     assert scores["pck@0.2"]["value"] > 0.5
-    assert len(truth) == len(predicted) == 6
+    assert len(truth) == len(predicted) == 40
 
 
 def test_what_a_run_leaves_on_disk(trained: tuple[Run, list[float]], val: Dataset) -> None:
