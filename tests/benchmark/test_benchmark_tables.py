@@ -63,6 +63,8 @@ def test_labels_alone_have_a_line_of_their_own(tiny: Protocol) -> None:
         [SC, "10", "40.0 (1 seed)", "–"],
         [f"{SC}, labels alone", "10", "30.0 (1 seed)", "20.0 (1 seed)"],
     ]
+    # The paper's tables are of all images.
+    assert len(table_rows(tiny, [result(SC, 5, 0.3, unlabeled=0)], 2)) == 1
 
 
 def test_published_rows_come_last(tiny: Protocol) -> None:

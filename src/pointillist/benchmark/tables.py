@@ -50,22 +50,22 @@ def table_rows(protocol: Protocol, results: Results, table: int | None = None) -
     # Rows with scaled weights are for a figure.
     hidden = set(CHANGED) - set(ABLATIONS)
     known = [*protocol.methods, *ABLATIONS]
-    measured = values.rows()
+    shown = (100.0, 0.0)  # what a part of the unlabelled images is worth, Table 3 tells
+    measured = values.rows(*shown)
     order = [row for row in known if row in measured]
     order += [row for row in measured if row not in known and row not in hidden]
-    fractions = values.fractions(order, published.values())
+    fractions = values.fractions(order, published.values(), *shown)
     rows = [["method", "steps", *(f"{fraction:g} % labels" for fraction in fractions)]]
-    # What a part of the unlabelled images is worth, Table 3 tells.
     lines = {
-        name: (row, amount)
+        row if amount else f"{row}, labels alone": (row, amount)
         for row in order
-        for name, amount in ((row, 100.0), (f"{row}, labels alone", 0.0))
+        for amount in shown
         if amount in values.amounts(row)
     }
     rows += [[name, *values.line(row, fractions, of)] for name, (row, of) in lines.items()]
     rows += [_published(name, line, fractions) for name, line in published.items()]
     looks = _Values(protocol, [r for r in results if r.get("one_look")], "one_look")
-    once = looks.fractions(order, ())
+    once = looks.fractions(order, (), *shown)
     if protocol.flip_test and once:
         rows[0] += [f"{fraction:g} %, one look" for fraction in once]
         for line in rows[1:]:
@@ -76,9 +76,9 @@ def table_rows(protocol: Protocol, results: Results, table: int | None = None) -
 
 def _like_paper(protocol: Protocol, values: _Values, part: Part, number: int) -> list[list[str]]:
     published = protocol.published.get(number, {})
-    fractions = values.fractions(part.rows.values(), published.values())
+    fractions = values.fractions(part.rows.values(), published.values(), 100.0)
     rows = [[part.head, "steps", *(f"{fraction:g} % labels" for fraction in fractions)]]
-    measured = values.rows()
+    measured = values.rows(100.0)
     for name, row in part.rows.items():
         known = published.get(part.published_name(name))
         if known is not None or row in measured:
@@ -129,16 +129,17 @@ class _Values:
                 self._values[place].append(100 * value)
             self._steps[place].add(result["steps"])
 
-    def rows(self) -> list[str]:
-        """Rows with results on all unlabelled images, or none."""
-        return list(dict.fromkeys(row for row, _, amount in self._steps if amount in (0, 100)))
+    def rows(self, *amounts: float) -> list[str]:
+        """Rows with results on these shares of the unlabelled images."""
+        return list(dict.fromkeys(row for row, _, amount in self._steps if amount in amounts))
 
     def fractions(
-        self, rows: Iterable[str], published: Iterable[Mapping[float, str]]
+        self, rows: Iterable[str], published: Iterable[Mapping[float, str]], *amounts: float
     ) -> list[float]:
-        """Shares of labels that any of these rows has a figure for."""
+        """Shares of labels that any of these rows has a figure for, with such a share of the
+        unlabelled images."""
         wanted = set(rows)
-        found = {f for row, f, amount in self._values if row in wanted and amount in (0, 100)}
+        found = {f for row, f, amount in self._values if row in wanted and amount in amounts}
         return sorted(found | {fraction for line in published for fraction in line})
 
     def amounts(self, row: str) -> set[float]:
