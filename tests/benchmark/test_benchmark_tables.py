@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pointillist.benchmark.protocol import Protocol, open_protocol
-from pointillist.benchmark.tables import fill_in, markdown, place_name, table_rows
+from pointillist.benchmark.tables import by_look, fill_in, markdown, place_name, table_rows
 from pointillist.errors import ConfigError, DataError
 from tiny_protocol import result, tiny_protocol
 
@@ -65,6 +65,18 @@ def test_labels_alone_have_a_line_of_their_own(tiny: Protocol) -> None:
     ]
     # The paper's tables are of all images.
     assert len(table_rows(tiny, [result(SC, 5, 0.3, unlabeled=0)], 2)) == 1
+
+
+def test_one_look_is_a_table_of_its_own_on_a_terminal() -> None:
+    rows = [
+        ["method", "steps", "5 % labels", "10 % labels", "5 %, one look"],
+        [SC, "10", "40.0", "50.0", "30.0"],
+    ]
+    assert by_look(rows) == {
+        "": [row[:4] for row in rows],
+        ", one look": [["method", "steps", "5 % labels"], [SC, "10", "30.0"]],
+    }
+    assert by_look([row[:4] for row in rows]) == {"": [row[:4] for row in rows]}
 
 
 def test_published_rows_come_last(tiny: Protocol) -> None:

@@ -17,6 +17,9 @@ from pointillist.errors import DataError
 #: A file marks where a protocol's table belongs with a pair of these.
 _BEGIN, _END = "<!-- benchmark: {} -->", "<!-- end of benchmark: {} -->"
 
+#: How the head of a column of scores from one look ends.
+_ONE_LOOK = ", one look"
+
 #: What is in a cell of which nothing is known.
 _NOTHING = "–"
 
@@ -67,7 +70,7 @@ def table_rows(protocol: Protocol, results: Results, table: int | None = None) -
     looks = _Values(protocol, [r for r in results if r.get("one_look")], "one_look")
     once = looks.fractions(order, (), *shown)
     if protocol.flip_test and once:
-        rows[0] += [f"{fraction:g} %, one look" for fraction in once]
+        rows[0] += [f"{fraction:g} %{_ONE_LOOK}" for fraction in once]
         for line in rows[1:]:
             row, of = lines.get(line[0], (line[0], 100.0))
             line += [looks.text((row, fraction, of)) for fraction in once]
@@ -171,6 +174,21 @@ class _Values:
         if len(values) == 1:
             return f"{mean} (1 seed)"
         return f"{mean} ± {np.std(values, ddof=1):.1f} ({len(values)} seeds)"
+
+
+def by_look(rows: Sequence[Sequence[str]]) -> dict[str, list[list[str]]]:
+    """A wide table as two that a terminal has room for: what to add to the title, and rows.
+
+    The second one has the scores from one look, where there are any.
+    """
+    head, count = rows[0], len(rows[0])
+    once = [i for i in range(count) if head[i].endswith(_ONE_LOOK)]
+    if not once:
+        return {"": [list(row) for row in rows]}
+    parts = {"": [i for i in range(count) if i not in once], _ONE_LOOK: [0, 1, *once]}
+    narrower = {look: [[row[i] for i in part] for row in rows] for look, part in parts.items()}
+    narrower[_ONE_LOOK][0] = [name.replace(_ONE_LOOK, " labels") for name in narrower[_ONE_LOOK][0]]
+    return narrower
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:

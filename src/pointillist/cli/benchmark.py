@@ -61,7 +61,7 @@ def benchmark(
     from pointillist.benchmark.grid import CellsFailed, load_results, run_grid
     from pointillist.benchmark.paper import FIGURES, TABLES, get_part, part_cells
     from pointillist.benchmark.protocol import open_protocol
-    from pointillist.benchmark.tables import fill_in, markdown, place_name, table_rows
+    from pointillist.benchmark.tables import by_look, fill_in, markdown, place_name, table_rows
     from pointillist.files import write_text
 
     chosen = open_protocol(protocol)
@@ -107,7 +107,8 @@ def benchmark(
     if figure is None:
         rows = table_rows(chosen, found, table)
         title = chosen.title if part is None else f"{chosen.title}. {part.title}"
-        print_table(f"{title}: {chosen.metric}, test split", rows)
+        for look, narrower in by_look(rows).items():
+            print_table(f"{title}: {chosen.metric}, test split{look}", narrower)
         for file in render or ():
             place = place_name(chosen.name, table)
             write_text(file, fill_in(file, place, markdown(rows)))
