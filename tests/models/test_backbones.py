@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import logging
+
 import pytest
 import timm
 import torch
@@ -149,6 +151,27 @@ def test_a_failed_download_says_to_give_a_file(name: str, monkeypatch) -> None:
         f"the published weights of {name} could not be loaded "
         "(Could not resolve host: example.org). Give a local file with --weights FILE."
     )
+
+
+def test_a_download_that_is_tried_again_says_so_once(monkeypatch, caplog) -> None:
+    client = logging.getLogger("huggingface_hub.utils._http")
+    monkeypatch.setattr(logging.getLogger("huggingface_hub"), "propagate", True)
+
+    create_model = timm.create_model
+
+    def offline(name: str, pretrained: bool = False, **options):
+        if not pretrained:
+            return create_model(name, **options)
+        for _ in range(12):
+            client.warning("no answer, trying again")
+        raise OSError("no network")
+
+    monkeypatch.setattr(timm, "create_model", offline)
+    with pytest.raises(PointillistError):
+        create_backbone("resnet18", pretrained=True)
+    assert len(caplog.records) == 1
+    client.warning("something else, later")
+    assert len(caplog.records) == 2
 
 
 def test_normalisation_is_imagenet_s_unless_published_weights_want_another(monkeypatch) -> None:

@@ -6,8 +6,10 @@ Any timm model serves; HRNets are in :mod:`~pointillist.models.hrnet`.
 from __future__ import annotations
 
 import difflib
+import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -223,12 +225,31 @@ def build(name: str, *, pretrained: bool, **options: Any) -> Any:
         except TypeError as error:  # a few models cannot be asked for features in this way
             raise ConfigError(f"timm's {name} cannot be a backbone: {_reason(error)}") from error
     try:
-        return timm.create_model(name, pretrained=True, **options)
+        with _told_once("huggingface_hub.utils._http"):
+            return timm.create_model(name, pretrained=True, **options)
     except Exception as error:  # the hub's client, urllib and timm each raise their own kinds
         raise PointillistError(
             f"the published weights of {name} could not be loaded ({_reason(error)})",
             do="Give a local file with --weights FILE.",
         ) from error
+
+
+@contextmanager
+def _told_once(name: str) -> Iterator[None]:
+    """What a logger says for the first time only: without a network the hub's client tries for a
+    minute and says so in twelve lines before the error that counts."""
+    logger, told = logging.getLogger(name), False
+
+    def first(_: logging.LogRecord) -> bool:
+        nonlocal told
+        was, told = told, True
+        return not was
+
+    logger.addFilter(first)
+    try:
+        yield
+    finally:
+        logger.removeFilter(first)
 
 
 def normalisation(
