@@ -87,7 +87,7 @@ def test_problems_name_file_and_reason(broken: Dataset) -> None:
         Problem("unreadable", "cut.jpg", "the image file is truncated"),
         Problem("unreadable", "empty.png", "the image file is empty (0 bytes)"),
         Problem("missing", "gone.png", "there is no such image file"),
-        Problem("identical files", "good0.png", "1 other file has the same bytes: twin.png"),
+        Problem("identical files", "good0.png", "1 more with the same bytes: twin.png"),
     ]
 
 

@@ -252,8 +252,7 @@ def _equal_files(looked_up: dict[str, _File]) -> Iterator[Problem]:
             by_digest[file.digest].append(path)
     for paths in by_digest.values():
         if len(paths) > 1:
-            what = "other files have" if len(paths) > 2 else "other file has"
-            others = summary(paths[1:], f"{what} the same bytes")
+            others = summary(paths[1:], "more with the same bytes")
             yield Problem("identical files", paths[0], others)
 
 

@@ -176,19 +176,17 @@ class _Values:
         return f"{mean} ± {np.std(values, ddof=1):.1f} ({len(values)} seeds)"
 
 
-def by_look(rows: Sequence[Sequence[str]]) -> dict[str, list[list[str]]]:
+def by_look(rows: list[list[str]]) -> dict[str, list[list[str]]]:
     """A wide table as two that a terminal has room for: what to add to the title, and rows.
 
-    The second one has the scores from one look, where there are any.
+    The second one has the scores from one look, the last columns, where there are any.
     """
-    head, count = rows[0], len(rows[0])
-    once = [i for i in range(count) if head[i].endswith(_ONE_LOOK)]
-    if not once:
-        return {"": [list(row) for row in rows]}
-    parts = {"": [i for i in range(count) if i not in once], _ONE_LOOK: [0, 1, *once]}
-    narrower = {look: [[row[i] for i in part] for row in rows] for look, part in parts.items()}
-    narrower[_ONE_LOOK][0] = [name.replace(_ONE_LOOK, " labels") for name in narrower[_ONE_LOOK][0]]
-    return narrower
+    usual = sum(not name.endswith(_ONE_LOOK) for name in rows[0])
+    if usual == len(rows[0]):
+        return {"": rows}
+    head = [name.replace(_ONE_LOOK, " labels") for name in rows[0]]
+    once = [row[:2] + row[usual:] for row in (head, *rows[1:])]
+    return {"": [row[:usual] for row in rows], _ONE_LOOK: once}
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:

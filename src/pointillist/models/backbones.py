@@ -6,6 +6,7 @@ Any timm model serves; HRNets are in :mod:`~pointillist.models.hrnet`.
 from __future__ import annotations
 
 import difflib
+import itertools
 import logging
 import math
 from collections.abc import Iterator, Sequence
@@ -238,12 +239,10 @@ def build(name: str, *, pretrained: bool, **options: Any) -> Any:
 def _told_once(name: str) -> Iterator[None]:
     """What a logger says for the first time only: without a network the hub's client tries for a
     minute and says so in twelve lines before the error that counts."""
-    logger, told = logging.getLogger(name), False
+    logger, told = logging.getLogger(name), itertools.count()
 
     def first(_: logging.LogRecord) -> bool:
-        nonlocal told
-        was, told = told, True
-        return not was
+        return next(told) == 0
 
     logger.addFilter(first)
     try:
