@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch.callbacks import EarlyStopping
 
 from core_cases import SKELETON, tiny_config
 from pointillist.augment import ViewMaker
@@ -96,10 +95,7 @@ def test_new_weights_have_no_past(monkeypatch: pytest.MonkeyPatch) -> None:
     trained = module()
     assert trained.average is not None
     optimizer = make_optimizer(trained.method, trained.options)
-    patient = EarlyStopping("score", patience=3)
-    patient.wait_count = 2
     monkeypatch.setattr(trained, "optimizers", lambda **options: optimizer)
-    monkeypatch.setattr(TrainingModule, "trainer", SimpleNamespace(callbacks=[patient]))
     network = trained.method.model
 
     def restarting(self: Supervised, batch: object) -> dict[str, torch.Tensor]:
@@ -123,7 +119,6 @@ def test_new_weights_have_no_past(monkeypatch: pytest.MonkeyPatch) -> None:
     assert trained.average.updates == 0
     assert all((p == 3).all() for p in trained.average.network.parameters())
     assert not trained.method.restarted
-    assert patient.wait_count == 0
 
 
 def test_every_weight_is_saved_once_under_its_own_name() -> None:

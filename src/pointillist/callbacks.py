@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-from lightning.pytorch.callbacks import Callback, Checkpoint, RichProgressBar
+from lightning.pytorch.callbacks import Callback, Checkpoint, EarlyStopping, RichProgressBar
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from safetensors.torch import save_file
 
@@ -105,6 +105,22 @@ class KeepBestNetwork(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.best, self.step = state_dict["best"], state_dict["step"]
+
+
+class Patience(EarlyStopping):
+    """Ends a training after so many validations without progress, but not in the first part of a
+    method that has two: what it would keep had not begun.
+
+    Args:
+        validations: without progress.
+    """
+
+    def __init__(self, validations: int) -> None:
+        super().__init__(MONITOR, mode="max", patience=validations)
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if not pl_module.method.preparing:  # type: ignore[union-attr]
+            super().on_validation_end(trainer, pl_module)
 
 
 class TrainingProgress(RichProgressBar):

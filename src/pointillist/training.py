@@ -17,11 +17,11 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
 from pointillist.allocation import keep_freed_memory
 from pointillist.augment import ViewMaker
-from pointillist.callbacks import MONITOR, KeepBestNetwork, KeepLast, TrainingProgress
+from pointillist.callbacks import MONITOR, KeepBestNetwork, KeepLast, Patience, TrainingProgress
 from pointillist.conclusion import conclude
 from pointillist.config import Config, TrainingOptions, validate
 from pointillist.crops import CONTEXT, CropSpec
@@ -329,7 +329,7 @@ def _trainer(
         )
         callbacks += [best, KeepBestNetwork(run)]
     if validated and options.patience:
-        callbacks.append(EarlyStopping(MONITOR, mode="max", patience=options.patience))
+        callbacks.append(Patience(options.patience))
     callbacks.append(KeepLast(run.last_checkpoint, None if validated else options.validate_every))
     return L.Trainer(
         **lightning_options(options, network),

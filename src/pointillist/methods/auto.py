@@ -188,6 +188,11 @@ class Auto(SemanticConsistency):
         return known, hard
 
     @property
+    def preparing(self) -> bool:
+        """In the first part of two."""
+        return self.labeller is not None and self._first_part
+
+    @property
     def _first_part(self) -> bool:
         return self.labeller is None or self.progress < self.options.renewed
 

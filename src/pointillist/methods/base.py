@@ -134,6 +134,12 @@ class Method(nn.Module, ABC):
         return {}
 
     @property
+    def preparing(self) -> bool:
+        """Whether the network that is kept in the end has yet to begin: no training ends for want
+        of progress before that."""
+        return False
+
+    @property
     def candidates(self) -> tuple[Localizer, ...]:
         """The networks of which validation keeps the best for inference; without it the first."""
         return (self.model,)

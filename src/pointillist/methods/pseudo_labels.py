@@ -59,6 +59,11 @@ class PseudoLabels(Method):
         self.register_buffer("second_stage", torch.zeros((), dtype=torch.bool))
         self.second_stage: Tensor
 
+    @property
+    def preparing(self) -> bool:
+        """In the first stage."""
+        return not self.second_stage
+
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Labelled crops; in the second stage unlabelled ones with their pseudo-labels too."""
         if not self.second_stage and self.progress >= self.options.first_stage:
