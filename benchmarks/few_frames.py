@@ -2,14 +2,14 @@
 
 - ``ultrasound``: 30 labelled frames of the training recordings, their other frames without
   labels; tuned on two recordings, scored on four others.
-- ``mirror_mouse``: 20 labelled frames, of which three are held out to calibrate on, as ``train``
-  does it for everybody, and 200 frames of the video; scored on the other labelled frames, which
-  are others for every seed.
+- ``mirror_mouse``: 20 labelled frames and 200 frames of the video; three more are the validation
+  set, without which ``train`` would hold out some of the 20; scored on the other labelled frames,
+  which are others for every seed.
 
-Networks are scored predicting from one look (and its mirror image) and from copies. Those
-of the last step are taken: three frames, or recordings of other people, could choose no better
-ones. One JSON file for each training; what is there is never run again, what was killed
-continues.
+Networks are scored predicting from one look (and its mirror image), and from copies, smoothed,
+both methods alike. Those of the last step are taken: validation, which is not before, chooses
+nothing. One JSON file for each training; what is there is never run again, what was stopped
+(Ctrl-C, SIGTERM) continues.
 
     POINTILLIST_DATA=... POINTILLIST_WEIGHTS=... python benchmarks/few_frames.py
     python benchmarks/few_frames.py --table
@@ -48,7 +48,7 @@ class Task:
 
     labeled: Dataset
     unlabeled: list[Dataset | Path]
-    val: Dataset | None
+    val: Dataset
     test: Dataset
 
 
@@ -68,10 +68,11 @@ def mirror_mouse(data: Path, seed: int) -> Task:
     dataset = open_dataset(data / "mirror_mouse")
     frames = dataset.labeled
     order = np.random.default_rng(seed).permutation(len(frames))
-    chosen = [frames[i] for i in sorted(order[:20])]
-    others = [frames[i] for i in sorted(order[20:])]
+    labeled, val, test = (
+        dataset.subset(frames[i] for i in sorted(part)) for part in np.split(order, [20, 23])
+    )
     videos: list[Dataset | Path] = [*sorted((data / "mirror_mouse" / "videos").glob("*.mp4"))]
-    return Task(dataset.subset(chosen), videos, None, dataset.subset(others))
+    return Task(labeled, videos, val, test)
 
 
 TASKS = {"ultrasound": ultrasound, "mirror_mouse": mirror_mouse}
@@ -120,8 +121,10 @@ def run(name: str, method: str, seed: int, options: argparse.Namespace) -> None:
         quiet=True,
     )
     scores = {}
+    config = trained.config.model_dump(mode="json")
     for look, copies in LOOKS.items():  # both networks both ways: copies are not the method's
         trained.config.input.copies = copies
+        trained.config.input.smoothing = trained.config.input.sigma if copies else 0.0
         scores[look], truth, _ = evaluate(trained, task.test)
     around = environment()
     result: dict[str, Any] = {
@@ -133,7 +136,7 @@ def run(name: str, method: str, seed: int, options: argparse.Namespace) -> None:
         "steps": trained.metrics["steps"],
         "minutes": trained.metrics["minutes"],
         "metrics": scores,
-        "config": trained.config.model_dump(mode="json"),
+        "config": config,
         **{key: around[key] for key in ("commit", "versions", "machine")},
     }
     result["config"]["model"]["weights"] = "resnet18.safetensors"
@@ -172,7 +175,7 @@ def main() -> None:
     parser.add_argument("--data", nargs="+", default=list(TASKS), choices=list(TASKS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--size", type=int, default=128, help="of the network's input, pixels")
-    parser.add_argument("--steps", type=int, default=3000, help="of each training")
+    parser.add_argument("--steps", type=int, default=1500, help="of each training")
     parser.add_argument("--results", default=HERE / "results" / "few_frames")
     parser.add_argument("--runs", default=Path("runs/few_frames"), help="folder for the trainings")
     parser.add_argument("--table", action="store_true", help="train nothing, show what there is")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -104,7 +104,9 @@ def _methods() -> Iterator[str]:
     yield "What `method_options` may hold; [Methods](methods.md) says what they are about.\n"
     for name, method in METHODS.items():
         yield f"### `method: {name}`\n"
-        yield _fields(method.Options, "method_options.")
+        # What is not published nobody can be faithful to.
+        hidden = () if method.Options.published else ("faithful",)
+        yield _fields(method.Options, "method_options.", hidden=hidden)
         published = method.Options.published
         if published:
             values = ", ".join(f"`{name}={_yaml(value)}`" for name, value in published.items())
@@ -117,12 +119,14 @@ def _methods() -> Iterator[str]:
                 yield _fields(kind, f"method_options.{part}.", default)
 
 
-def _fields(model: type[BaseModel], place: str, values: BaseModel | None = None) -> str:
+def _fields(
+    model: type[BaseModel], place: str, values: BaseModel | None = None, hidden: Sequence[str] = ()
+) -> str:
     """A table of options; their defaults are those of ``values``, if given."""
     rows = []
     for name, field in model.model_fields.items():
         kind = field.annotation
-        if inspect.isclass(kind) and issubclass(kind, BaseModel):
+        if name in hidden or (inspect.isclass(kind) and issubclass(kind, BaseModel)):
             continue
         if not field.description:
             raise SystemExit(f"{model.__name__}.{name} has no description")

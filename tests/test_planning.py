@@ -35,6 +35,15 @@ def test_more_crops_a_step_need_fewer_steps() -> None:
     assert schedule(375, 7125, 16, 32) == 4200  # 2,000 + 10 x 223
 
 
+def test_processes_share_the_steps() -> None:
+    alone, eight = (
+        planned(make_config(sets=[f"training.devices={n}"]), 375, 60_000, lambda: 0.0, nobody)
+        for n in (1, 8)
+    )
+    passes = (alone.training.max_steps - 2000) / (eight.training.max_steps - 2000)
+    assert passes == pytest.approx(8, rel=0.05)
+
+
 def test_only_the_default_method_plans() -> None:
     config = make_config(values={"method": "mean_teacher"})
     # Nor are the poses looked at, which takes a while where there are many.
@@ -120,7 +129,7 @@ def test_the_second_network_sees_images_as_there_are(
 
 @pytest.mark.parametrize(
     ("width", "height", "detail"),
-    [(96, 96, 1.6667), (96, 128, 1.25), (160, 96, None), (256, 256, None)],
+    [(96, 96, 1.6667), (96, 128, 1.25), (32, 32, 4.0), (160, 96, None), (256, 256, None)],
 )
 def test_the_first_network_looks_closer_at_small_crops(
     width: int, height: int, detail: float | None
@@ -128,7 +137,9 @@ def test_the_first_network_looks_closer_at_small_crops(
     config = make_config(
         sets=["model.pretrained=true", f"input.width={width}", f"input.height={height}"]
     )
-    assert planned(config, 375, 7125, lambda: 0.0, nobody).method_options.get("detail") == detail
+    options = planned(config, 375, 7125, lambda: 0.0, nobody).method_options
+    assert options.get("detail") == detail
+    AutoOptions(**options)
 
 
 def test_without_unlabelled_images_the_rate_falls_as_in_supervised_training() -> None:

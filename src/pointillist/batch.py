@@ -65,6 +65,8 @@ class Batch:
 
     def select(self, which: Tensor) -> Batch:
         """The rows that a mask (B,) bool or indices (N,) name."""
+        if which.dtype == torch.bool:  # once: on a GPU each field would wait for the count
+            which = which.nonzero()[:, 0]
         return replace(self, **{f.name: getattr(self, f.name)[which] for f in fields(self)})
 
 

@@ -85,7 +85,8 @@ def save_networks(module: TrainingModule, run: Run) -> None:
 
 
 class KeepBestNetwork(Callback):
-    """Writes a run's networks whenever validation is better than ever before."""
+    """Writes a run's networks whenever validation is as good as ever before, or better: of equals,
+    which are frequent among few images, the last one has learnt from most."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -96,7 +97,7 @@ class KeepBestNetwork(Callback):
         value = trainer.callback_metrics.get(MONITOR)
         if value is None or not trainer.is_global_zero:
             return
-        if self.best is None or float(value) > self.best:
+        if self.best is None or float(value) >= self.best:
             self.best, self.step = float(value), trainer.global_step
             save_networks(pl_module, self.run)  # type: ignore[arg-type]
 

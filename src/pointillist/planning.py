@@ -28,8 +28,8 @@ _RENEWED = 0.5
 _FEWEST_KNOWN = 0.25
 
 #: Pixels of the longer side that the network before it looks at: a pretrained one knows objects
-#: of about this size.
-_CLOSER = 160
+#: of about this size. At most so many times the usual pixels each way.
+_CLOSER, _CLOSEST = 160, 4.0
 
 #: Crops go so far beyond what nine in ten points reach, and at least show the box.
 _BEYOND, _NARROWEST = 1.1, 1.0
@@ -64,12 +64,13 @@ def planned(
     if config.method != "auto":
         return config
     training: dict[str, Any] = {}
+    processes = config.training.devices * config.training.nodes
     if "max_steps" not in config.training.model_fields_set:
         training["max_steps"] = schedule(
             labeled,
             unlabeled,
-            config.training.labeled_per_step,
-            config.training.unlabeled_per_step,
+            processes * config.training.labeled_per_step,
+            processes * config.training.unlabeled_per_step,
         )
     if unlabeled and "schedule" not in config.training.model_fields_set:
         training["schedule"] = "constant"
@@ -89,7 +90,7 @@ def planned(
         options["known"] = round(max(_FEWEST_KNOWN, labeled / (labeled + unlabeled)), 4)
         longer = max(config.input.width, config.input.height)
         if longer < _CLOSER:
-            options["detail"] = round(_CLOSER / longer, 4)
+            options["detail"] = min(round(_CLOSER / longer, 4), _CLOSEST)
     prediction: dict[str, Any] = {}
     if "margin" not in config.input.model_fields_set and not config.localize:
         reached = reach()
@@ -117,7 +118,7 @@ def schedule(labeled: int, unlabeled: int, labeled_per_step: int, unlabeled_per_
 
     Args:
         labeled, unlabeled: crops there are.
-        labeled_per_step, unlabeled_per_step: crops of a step.
+        labeled_per_step, unlabeled_per_step: crops of a step, in all processes.
     """
     steps = _LABELED_STEPS + _UNLABELED_PASSES * max(
         labeled / labeled_per_step, unlabeled / max(unlabeled_per_step, 1) if unlabeled else 0.0

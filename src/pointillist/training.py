@@ -115,7 +115,9 @@ def train(
             quiet=quiet,
         )
         known = [sample.instance for sample in labeled_samples(parts.labeled) if sample.instance]
-        count = len(unlabeled_samples(parts.unlabeled))
+        others = unlabeled_samples(parts.unlabeled)
+        # What no step asks for is not there.
+        count = len(others) if config.training.unlabeled_per_step else 0
         given = config
         config = planned(
             config,

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from pointillist import geometry
 from pointillist.batch import View
+from pointillist.config import validate
 from pointillist.errors import ConfigError
-from pointillist.methods.adaptive_masking import AdaptiveMasking
+from pointillist.methods.adaptive_masking import AdaptiveMasking, AdaptiveMaskingOptions
 from pointillist.models.heads import LocalizerOutput
 from pointillist.strong_views import Guidance, carry
 from pointillist.synthetic import SKELETON
@@ -175,3 +176,16 @@ def test_a_hard_view_that_is_a_mirror_image_gets_its_masks_on_its_own_joints() -
     torch.testing.assert_close(guidance.points, expected, atol=0.05, rtol=0)
     images = method._masked(hard, guidance)
     assert covered(hard, images, guidance) == [COUNT] * 3
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"fewest_masks": 6}, r"fewest_masks \(6\) is more than most_masks \(5\)"),
+        ({"mask_size": [0.3, 0.1]}, "the smaller one first"),
+        ({"mask_size": [-0.1, 0.1]}, "from 0 to 1"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(given: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        validate(AdaptiveMaskingOptions, given)

@@ -254,8 +254,12 @@ def test_gaussians_are_as_wide_in_the_image_as_before() -> None:
     usual, near = method.setting, closer(method.setting, 2.0, method.model)
     assert near.views.size == (2 * SIZE[0], 2 * SIZE[1])
     assert near.sigma == 2 * usual.sigma
-    # Sizes that the network cannot take are rounded down.
-    assert closer(usual, 1.32, method.model).views.size == (80, 48)
+    # 84.5 and 63.4 pixels, in multiples of 16: of no side is less to be seen.
+    assert closer(usual, 1.32, method.model).views.size == (96, 64)
+    # 70.4 and 52.8: crops of 1.25 times that have 88 and 66.
+    assert closer(usual, 1.1, method.model).views.size == (80, 64)
+    # 64.6 and 48.5: the crop's 81 pixels are enough for 80, its 61 not for 64.
+    assert closer(usual, 1.01, method.model).views.size == (80, 48)
 
 
 def test_without_a_fresh_network_nobody_looks_closer() -> None:

@@ -24,7 +24,8 @@ def test_the_published_ranges() -> None:
 def test_the_same_view_for_both_leaves_no_error() -> None:
     """In evaluation mode the student says what the teacher says."""
     method = build("consistency", hard=PLAIN).eval()
-    assert method(make_batch())["unsupervised"].item() == pytest.approx(0, abs=1e-4)
+    torch.nn.init.normal_(method.model.head.heatmaps.weight, std=0.1)
+    assert method(make_batch())["unsupervised"].item() == pytest.approx(0, abs=1e-6)
 
 
 def test_a_hard_view_leaves_one() -> None:

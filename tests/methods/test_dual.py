@@ -93,7 +93,7 @@ def test_both_networks_are_optimised_and_both_backbones_slower() -> None:
             assert rates[id(parameter)] == pytest.approx(expected), name
 
 
-def test_a_training_keeps_the_better_network(tmp_path: Path) -> None:
+def test_a_training_keeps_one_of_the_two_networks(tmp_path: Path) -> None:
     data = dots_dataset(tmp_path / "data", 10, labeled=5)
     config = tiny_config("method=dual", "training.max_steps=4", "training.validate_every=4")
     run = train(data, tmp_path / "run", val=data.subset(data.labeled), config=config, quiet=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from teaching_cases import PLAIN, build, heatmaps_at, inner_points, unlabeled
@@ -52,7 +54,7 @@ def test_hard_views_have_transforms_of_their_own_or_one(
 
     def note(
         self: MultiAugment, recipe: str, hard: View, guidance: Guidance
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, Guidance]:
         seen.append(hard)
         return prepare(self, recipe, hard, guidance)
 
@@ -67,9 +69,9 @@ def test_every_part_changes_the_images_and_not_what_they_are_taken_from(part: st
     view, guidance = guided(method)
     before = view.images.clone()
     torch.manual_seed(0)
-    images, target = method._prepare(part, view, guidance)
+    images, taught = method._prepare(part, view, guidance)
     assert torch.equal(view.images, before)
-    assert target is guidance.heatmaps
+    assert taught is guidance
     changed = (images != before).any(dim=1)
     assert changed.any(dim=(1, 2)).all()
     if part == "mixup":
@@ -116,7 +118,9 @@ def test_heatmaps_are_mixed_where_asked(part: str) -> None:
     torch.manual_seed(0)
     # The same image everywhere in a map, so that a mix can be read off.
     flat = torch.arange(3.0).view(3, 1, 1, 1)
-    mixed, labels = method._mixed(part, flat.expand_as(images), flat.expand_as(target))
+    guidance = replace(guidance, heatmaps=flat.expand_as(target))
+    mixed, taught = method._mixed(part, flat.expand_as(images), guidance)
+    labels = taught.heatmaps
     if part == "mixup":
         torch.testing.assert_close(labels[:, 0, 0, 0], mixed[:, 0, 0, 0])
         assert not torch.equal(labels, flat.expand_as(target))
@@ -128,6 +132,27 @@ def test_heatmaps_are_mixed_where_asked(part: str) -> None:
         alone &= (whole - averaged**2).abs() < 1e-6
         assert torch.equal(labels[:, 0][alone], averaged.round()[alone])
         assert (labels[:, 0] != flat[:, 0]).any()
+
+
+@pytest.mark.parametrize("part", ["cutmix", "mixup"])
+def test_of_mixed_heatmaps_counts_what_the_teacher_saw_of_both(part: str) -> None:
+    method = multi(mix_targets=True, cutmixes=3, patch_size=(0.2, 0.2))
+    view, guidance = guided(method)
+    guidance.inside.fill_(True)
+    guidance.inside[1], guidance.pixels[1] = False, False
+    torch.manual_seed(0)
+    _, taught = method._mixed(part, view.images, guidance)
+    # The three are mixed in a ring, so the second and one other have the second in them.
+    assert taught.inside.all(dim=1).sum() == 1
+    seen = taught.pixels.float().mean(dim=(1, 2))
+    if part == "mixup":
+        assert torch.equal(taught.inside.all(dim=1), seen == 1)
+        assert sorted(seen.tolist()) == [0, 0, 1]
+    else:
+        # Of the second image patches are to be seen, of its neighbour all but patches.
+        low, middle, high = sorted(seen.tolist())
+        assert 0 < low < 0.5 < middle < high == 1
+        assert seen.argmin() == 1
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,17 @@ def test_no_gradient_goes_through_the_teacher(name: str) -> None:
     assert seen == [False, True]
 
 
+@pytest.mark.parametrize("name", TEACHING)
+def test_all_weights_learn_in_16_bits(name: str) -> None:
+    """What autocast keeps of the teacher's pass, which has no gradient, is not the student's."""
+    method = build(name)
+    with torch.autocast("cpu", torch.bfloat16):
+        losses = method(make_batch())
+    torch.stack(list(losses.values())).sum().backward()
+    without = [name for name, p in method.named_parameters() if p.requires_grad and p.grad is None]
+    assert without == []
+
+
 def test_the_error_is_the_mean_over_all_heatmaps() -> None:
     method = build("consistency")
     student = torch.zeros(1, 4, 4, 4)
@@ -208,23 +219,49 @@ def test_a_collapse_is_told_once() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for _ in range(30):
-            watch.see(torch.tensor(0.5))
+            watch.see(torch.tensor(0.5), 1)
         for _ in range(9):
-            watch.see(torch.tensor(0.0))
+            watch.see(torch.tensor(0.0), 1)
     with pytest.warns(CollapseWarning, match=r"mean peak is 0\.019 and was 0\.500"):
-        watch.see(torch.tensor(0.19))
+        watch.see(torch.tensor(0.19), 1)
     assert watch.collapsed
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for _ in range(50):
-            watch.see(torch.tensor(0.0))
+            watch.see(torch.tensor(0.0), 1)
+
+
+def test_a_collapse_is_noticed_across_a_checkpoint_and_told_once() -> None:
+    first, second, third = (CollapseWatch(every=2) for _ in range(3))
+    for _ in range(2):
+        first.see(torch.tensor(0.8), 0.5)
+    second.load_state_dict(first.state_dict())
+    second.see(torch.tensor(0.2), 0.5)
+    with pytest.warns(CollapseWarning, match=r"was 0\.800"):
+        second.see(torch.tensor(0.2), 0.5)
+    third.load_state_dict(second.state_dict())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(4):
+            third.see(torch.tensor(0.1), 0.5)
+
+
+def test_who_teaches_from_the_first_step_on_need_not_know_anything_yet() -> None:
+    watch = CollapseWatch(every=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(4):
+            watch.see(torch.tensor(0.01), 0.05)
+    watch.see(torch.tensor(0.01), 0.1)
+    with pytest.warns(CollapseWarning):
+        watch.see(torch.tensor(0.01), 0.1)
 
 
 def test_a_teacher_that_never_knew_anything_has_collapsed_too() -> None:
     watch = CollapseWatch(every=2)
-    watch.see(torch.tensor(0.04))
+    watch.see(torch.tensor(0.04), 1)
     with pytest.warns(CollapseWarning):
-        watch.see(torch.tensor(0.04))
+        watch.see(torch.tensor(0.04), 1)
 
 
 def test_slow_learning_is_no_collapse() -> None:
@@ -232,6 +269,6 @@ def test_slow_learning_is_no_collapse() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for step in range(100):
-            watch.see(torch.tensor(0.06 + 0.005 * step))
+            watch.see(torch.tensor(0.06 + 0.005 * step), 1)
         for _ in range(20):
-            watch.see(torch.tensor(0.3))
+            watch.see(torch.tensor(0.3), 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from pointillist.augment import ViewOptions
@@ -13,7 +13,7 @@ from pointillist.batch import Batch, View
 from pointillist.errors import ConfigError
 from pointillist.methods.base import MethodOptions, Setting
 from pointillist.methods.consistency import easy_view, hard_view
-from pointillist.methods.teaching import Teaching, TeachingOptions, ask, together
+from pointillist.methods.teaching import HalfSides, Teaching, TeachingOptions, ask, together
 from pointillist.models.localizer import Localizer
 from pointillist.strong_views import (
     Guidance,
@@ -49,7 +49,7 @@ class AdaptiveMaskingOptions(TeachingOptions):
         0.2, ge=0, le=1, description="an image with no higher peak is extremely difficult"
     )
     fixed_masks: int = Field(5, ge=0, description="masks of every image, where masking is fixed")
-    mask_size: tuple[float, float] = Field(
+    mask_size: HalfSides = Field(
         (0.05, 0.1), description="half side of a mask: range, in shares of the shorter side"
     )
     mask_jitter: float = Field(
@@ -62,7 +62,9 @@ class AdaptiveMaskingOptions(TeachingOptions):
         "head", description="features are mixed where they enter the head, or from a stage on"
     )
     mixup_alpha: float = Field(
-        0.5, gt=0, description="shares are drawn from a Beta distribution with this parameter twice"
+        0.5,
+        ge=0.1,
+        description="shares are drawn from a Beta distribution with this parameter twice",
     )
     teacher: Literal["network", "average"] = Field(
         "network", description="the network itself, or its weights' moving average"
@@ -71,6 +73,14 @@ class AdaptiveMaskingOptions(TeachingOptions):
     hard: ViewOptions = Field(
         default_factory=hard_view, description="what happens to the easy view for the student"
     )
+
+    @model_validator(mode="after")
+    def _fewest_are_fewer(self) -> AdaptiveMaskingOptions:
+        if self.fewest_masks > self.most_masks:
+            raise ValueError(
+                f"fewest_masks ({self.fewest_masks}) is more than most_masks ({self.most_masks})"
+            )
+        return self
 
 
 class AdaptiveMasking(Teaching):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from pointillist.augment import ViewMaker, ViewOptions
 from pointillist.batch import Batch, shrunk
+from pointillist.crops import CONTEXT
 from pointillist.methods.base import MethodOptions, Setting
 from pointillist.methods.relabeling import Labeller
 from pointillist.methods.semantic_consistency import (
@@ -207,7 +209,13 @@ def closer(setting: Setting, detail: float, network: Localizer) -> Setting:
     if detail == 1:
         return setting
     multiple = network.backbone.size_multiple
-    # Rounded down: crops show only so much more than views.
-    size = [round(side * detail) // multiple * multiple for side in setting.views.size]
+    size = [_near(side * detail, multiple) for side in setting.views.size]
     views = ViewMaker((size[0], size[1]), setting.skeleton, network.mean, network.std)
     return replace(setting, views=views, sigma=setting.sigma * detail)
+
+
+def _near(side: float, multiple: int) -> int:
+    """The next multiple above, so that the view shows at least what it should; the one below where
+    the crop ends before that."""
+    above = math.ceil(round(side) / multiple) * multiple
+    return above if above <= side * CONTEXT else above - multiple

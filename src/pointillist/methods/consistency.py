@@ -45,8 +45,7 @@ class Consistency(Teaching):
 
     PoseCons of Xie et al., "An empirical study of the collapsing problem in semi-supervised 2D
     human pose estimation", ICCV 2021: no average, no threshold, no gradient through the teacher.
-    Other than in the published code labelled and hard images are one batch, and what the teacher
-    did not see does not count.
+    ``docs/methods.md`` says what is other than in the published code.
     """
 
     name: ClassVar[str] = "consistency"

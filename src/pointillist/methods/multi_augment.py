@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar, Literal, get_args
 
 import torch
@@ -12,7 +13,7 @@ from pointillist.augment import ViewOptions
 from pointillist.batch import Batch, View
 from pointillist.methods.base import MethodOptions
 from pointillist.methods.consistency import easy_view, hard_view
-from pointillist.methods.teaching import Teaching, TeachingOptions, ask, together
+from pointillist.methods.teaching import HalfSides, Teaching, TeachingOptions, ask, together
 from pointillist.strong_views import (
     Guidance,
     blank,
@@ -50,7 +51,7 @@ class MultiAugmentOptions(TeachingOptions):
     joint_cutouts: int = Field(5, ge=1, description="joints hidden by masks")
     cutouts: int = Field(5, ge=1, description="masks at random places")
     cutmixes: int = Field(2, ge=1, description="patches of another image at random places")
-    patch_size: tuple[float, float] = Field(
+    patch_size: HalfSides = Field(
         (0.05, 0.1), description="half side of all these: range, in shares of the shorter side"
     )
     patch_jitter: float = Field(
@@ -111,34 +112,34 @@ class MultiAugment(Teaching):
                 pairs.append((hard, carry(heatmaps, easy, hard, order, stride)))
             else:
                 pairs.append(pairs[0])
-        images, targets = [], []
-        for recipe, (hard, guidance) in zip(options.recipes, pairs, strict=True):
-            image, target = self._prepare(recipe, hard, guidance)
-            images.append(image)
-            targets.append(target)
-        learned, *students = together(self.model, view.images, *images)
+        prepared = [
+            self._prepare(recipe, hard, guidance)
+            for recipe, (hard, guidance) in zip(options.recipes, pairs, strict=True)
+        ]
+        learned, *students = together(self.model, view.images, *(images for images, _ in prepared))
         losses = {"supervised": self.supervised(learned, view)}
-        for recipe, student, target, (_, guidance) in zip(
-            options.recipes, students, targets, pairs, strict=True
-        ):
-            error = self.toward(student, target, guidance, guidance.inside)
+        for recipe, student, (_, guidance) in zip(options.recipes, students, prepared, strict=True):
+            error = self.toward(student, guidance.heatmaps, guidance, guidance.inside)
             losses[recipe] = weight * options.unsupervised * error
         self.watch(heatmaps.flatten(2).amax(dim=2).clamp(0, 1), pairs[0][1].inside)
         return losses
 
-    def _prepare(self, recipe: str, hard: View, guidance: Guidance) -> tuple[Tensor, Tensor]:
-        """A hard view's images and target heatmaps after all parts of a recipe."""
-        images, target = hard.images, guidance.heatmaps
+    def _prepare(self, recipe: str, hard: View, guidance: Guidance) -> tuple[Tensor, Guidance]:
+        """A hard view's images, and what they have to be answered with, after all parts of a
+        recipe."""
+        images = hard.images
         for part in recipe.split("+"):
-            if part == "joint_occlusion":
-                images = self._occluded(images, guidance)
-            elif part == "joint_cutout":
+            if part == "joint_cutout":
                 images = self._joints_masked(images, hard, guidance)
             elif part == "cutout":
                 images = blank(images, self._holes(images, self.options.cutouts))
-            elif len(images) > 1:  # what is left mixes two images
-                images, target = self._mixed(part, images, target)
-        return images, target
+            elif len(images) < 2:  # what is left takes something from another image
+                continue
+            elif part == "joint_occlusion":
+                images = self._occluded(images, guidance)
+            else:
+                images, guidance = self._mixed(part, images, guidance)
+        return images, guidance
 
     def _joints_masked(self, images: Tensor, hard: View, guidance: Guidance) -> Tensor:
         options = self.options
@@ -167,18 +168,28 @@ class MultiAugment(Teaching):
         half = half * (there & found)[..., None]
         return paste(images, images[other], at + jitter.to(device), origin, half)
 
-    def _mixed(self, part: str, images: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Two images in one, and their heatmaps too, where the options say so."""
-        other = partners(len(images)).to(images.device)
+    def _mixed(self, part: str, images: Tensor, guidance: Guidance) -> tuple[Tensor, Guidance]:
+        """Two images in one, and their heatmaps too, where the options say so; of those counts
+        what the teacher saw of both."""
+        index = partners(len(images)).to(images.device)
+        other = guidance.select(index)
+        heatmaps, pixels = guidance.heatmaps, guidance.pixels
         if part == "cutmix":
             mask = self._holes(images, self.options.cutmixes)
-            if self.options.mix_targets:
-                target = cutmix(target, target[other], mask_on_map(mask, self.model.stride))
-            return cutmix(images, images[other], mask), target
-        share = 1 - self.options.mixup_share * mixup_shares(len(images), _ALPHA).to(images.device)
-        if self.options.mix_targets:
-            target = mixup(target, target[other], share)
-        return mixup(images, images[other], share), target
+            images = cutmix(images, images[index], mask)
+            on_map = mask_on_map(mask, self.model.stride)
+            heatmaps = cutmix(heatmaps, other.heatmaps, on_map)
+            pixels = torch.where(on_map, other.pixels, pixels)
+        else:
+            share = mixup_shares(len(images), _ALPHA).to(images.device)
+            share = 1 - self.options.mixup_share * share
+            images = mixup(images, images[index], share)
+            heatmaps = mixup(heatmaps, other.heatmaps, share)
+            pixels = pixels & other.pixels
+        if not self.options.mix_targets:
+            return images, guidance
+        inside = guidance.inside & other.inside
+        return images, replace(guidance, heatmaps=heatmaps, pixels=pixels, inside=inside)
 
 
 def _drawn(points: Tensor, candidates: Tensor, number: int) -> tuple[Tensor, Tensor]:

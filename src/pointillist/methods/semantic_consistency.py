@@ -193,6 +193,7 @@ class SemanticConsistency(Method):
         peaks = first.detach()[~batch.labeled].flatten(2).amax(dim=2)
         if len(peaks):  # the mean height falls when training collapses
             self.figures = {"unlabeled_peak": peaks.mean()}
+            self._watch.see(peaks.mean(), self.progress)
         return losses
 
     def _from_teacher(self, batch: Batch) -> dict[str, Tensor]:
@@ -226,7 +227,7 @@ class SemanticConsistency(Method):
             )
         peak = guidance.confidence.mean()
         self.figures = {"unlabeled_peak": peak, "taught": taught.float().mean()}
-        self._watch.see(peak)
+        self._watch.see(peak, self.progress)
         return losses
 
     def _of_representations(

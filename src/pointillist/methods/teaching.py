@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
+from typing import Annotated
 
 import torch
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from torch import Tensor, nn
 
 from pointillist.batch import Batch, View
@@ -14,6 +15,16 @@ from pointillist.losses import HeatmapLoss
 from pointillist.methods.base import Method, MethodOptions, Setting, ramped
 from pointillist.models.localizer import Localizer
 from pointillist.strong_views import Guidance, blank, choose_joints, joint_cutout, rand_augment
+
+
+def _in_order(shares: tuple[float, float]) -> tuple[float, float]:
+    if not 0 <= shares[0] <= shares[1] <= 1:
+        raise ValueError("a range of shares is two numbers from 0 to 1, the smaller one first")
+    return shares
+
+
+#: Smallest and largest half side of a mask or patch, in shares of the view's shorter side.
+HalfSides = Annotated[tuple[float, float], AfterValidator(_in_order)]
 
 
 class TeachingOptions(MethodOptions):
@@ -33,7 +44,7 @@ class HardeningOptions(TeachingOptions):
     """What may make a student's view harder, besides the view's own ranges."""
 
     cutout: int = Field(0, ge=0, description="joints of a hard view that are masked")
-    cutout_size: tuple[float, float] = Field(
+    cutout_size: HalfSides = Field(
         (0.05, 0.1), description="half side of such a mask: range, in shares of the shorter side"
     )
     cutout_jitter: float = Field(
@@ -105,7 +116,7 @@ class Teaching(Method):
         """Logs the teacher's mean peak and what counts of it, and notices a collapse."""
         peak = confidence.mean()
         self.figures |= {"unlabeled_peak": peak, "taught": (counts > 0).float().mean()}
-        self._watch.see(peak)
+        self._watch.see(peak, self.progress)
 
     def harden(self, view: View, guidance: Guidance, options: HardeningOptions) -> Tensor:
         """A hard view's images, made harder still: colours changed, joints masked.
@@ -156,27 +167,42 @@ class CollapseWarning(UserWarning):
     """A teacher whose heatmaps have become background."""
 
 
-class CollapseWatch:
+class CollapseWatch(nn.Module):
     """Follows the mean height of a teacher's peaks on unlabelled images and warns once.
 
     Teacher and student that are equally wrong agree on background: the peaks sink towards zero
-    while the loss falls (Xie et al., ICCV 2021, section 3).
+    while the loss falls (Xie et al., ICCV 2021, section 3). What it has seen is saved with a
+    training's checkpoint.
 
     Args:
         floor: mean peak that no teacher who knows anything is below.
         fall: share of its own highest value that it must keep.
         every: steps between two looks; each has to wait for the device.
+        start: share of the training before which it does not look: a network that teaches from
+            the first step on knows nothing at first.
     """
 
-    def __init__(self, floor: float = 0.05, fall: float = 0.5, every: int = 100) -> None:
-        self.floor, self.fall, self.every = floor, fall, every
+    def __init__(
+        self, floor: float = 0.05, fall: float = 0.5, every: int = 100, start: float = 0.1
+    ) -> None:
+        super().__init__()
+        self.floor, self.fall, self.every, self.start = floor, fall, every, start
         self.collapsed = False
         self._peaks: list[Tensor] = []
         self._highest = 0.0
 
-    def see(self, peak: Tensor) -> None:
-        """Takes the mean peak (a scalar) of a step in which the teacher taught."""
-        if self.collapsed:
+    def get_extra_state(self) -> Tensor:
+        """What a checkpoint holds: the highest mean, and 1 after a collapse."""
+        return torch.tensor([self._highest, float(self.collapsed)])
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Takes over what a checkpoint held."""
+        self._highest, self.collapsed = float(state[0]), bool(state[1])
+
+    def see(self, peak: Tensor, progress: float) -> None:
+        """Takes the mean peak (a scalar) of a step in which the teacher taught, and how much of
+        the training is done."""
+        if self.collapsed or progress < self.start:
             return
         self._peaks.append(peak.detach())
         if len(self._peaks) < self.every:
