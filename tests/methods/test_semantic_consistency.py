@@ -206,6 +206,7 @@ def test_labelled_points_that_leave_the_moved_view_do_not_count(
 def test_the_peak_on_unlabelled_crops_is_watched(teacher: str) -> None:
     method = ready(teacher=teacher)
     method._watch = CollapseWatch(floor=2, every=1)  # no peak is so high
+    method.progress = 1.0
     with pytest.warns(CollapseWarning):
         method(make_batch())
     assert method.figures["unlabeled_peak"].ndim == 0

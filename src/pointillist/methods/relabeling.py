@@ -69,10 +69,13 @@ class Labeller(nn.Module):
             answers = self._ask(batch.select(torch.tensor(new, device=batch.index.device)))
             for row, *answer in zip(new, *answers, strict=True):
                 self._known[index[row]] = (answer[0], answer[1])
+        if not rows:
+            return batch
+        known = [self._known[index[row]] for row in rows]
+        found, confidence = (torch.stack(part) for part in zip(*known, strict=True))
+        which = torch.tensor(rows, device=batch.index.device)
         points, annotated = batch.points.clone(), batch.annotated.clone()
-        for row in rows:
-            points[row], confidence = self._known[index[row]]
-            annotated[row] = confidence >= self.confidence
+        points[which], annotated[which] = found, confidence >= self.confidence
         return replace(batch, points=points, annotated=annotated)
 
     def _ask(self, batch: Batch) -> tuple[Tensor, Tensor]:
