@@ -132,7 +132,7 @@ def test_repeated_names(tmp_path: Path) -> None:
     report = inspect_dataset(Dataset(None, images, root=tmp_path))
     assert report.problems == [
         Problem("duplicate name", "z.png", "this file is in 2 entries"),
-        Problem("duplicate name", None, "1 names are in several folders: a.png (2 times)"),
+        Problem("duplicate name", None, "1 name is in several folders: a.png (2 times)"),
     ]
     assert report.keypoints == []
 

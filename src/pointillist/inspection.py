@@ -242,7 +242,11 @@ def _repeated_names(dataset: Dataset) -> Iterator[Problem]:
     repeated = [f"{name} ({count} times)" for name, count in by_name.items() if count > 1]
     if repeated:
         # One line for all: in folders of numbered frames every name repeats.
-        yield Problem("duplicate name", None, summary(repeated, "names are in several folders"))
+        yield Problem(
+            "duplicate name",
+            None,
+            summary(repeated, "name is in several folders", "names are in several folders"),
+        )
 
 
 def _equal_files(looked_up: dict[str, _File]) -> Iterator[Problem]:

@@ -112,7 +112,9 @@ def split_dataset(
         notes.append(f"{unused} images are in no part")
     torn = _torn_groups(chosen)
     if torn:
-        notes.append(summary(torn, "groups are in more than one part"))
+        notes.append(
+            summary(torn, "group is in more than one part", "groups are in more than one part")
+        )
     kept = _labeled_positions(chosen["train"], labeled, seed, dataset.root)
     rest = [image for i, image in enumerate(chosen["train"]) if i not in kept]
     return Split(

@@ -146,7 +146,7 @@ def test_crowds_boxes_without_points_and_boxes_of_no_area(tmp_path: Path) -> Non
     assert crowd.crowd
     # The extent of (1, 2) and (3.5, 4.5) takes the place of the box.
     assert (flat.box, flat.box_from_points) == ((1, 2, 2.5, 2.5), True)
-    assert "annotations with a box of no area" in dataset.problems[-1]
+    assert "annotation with a box of no area" in dataset.problems[-1]
 
 
 def test_several_objects_without_boxes_are_mentioned(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_several_objects_without_boxes_are_mentioned(tmp_path: Path) -> None:
     content["annotations"].append({**content["annotations"][0], "id": 2})
     dataset = read(save(tmp_path, content))
     assert [i.box for i in dataset[1].instances] == [None, None]
-    assert "1 images with several objects of which some have no box: b.png" in dataset.problems
+    assert "1 image with several objects of which some have no box: b.png" in dataset.problems
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_config_gives_order_edges_pairs_and_videos(tmp_path: Path) -> None:
     assert dataset.problems == [
         "labeled-data/v1/CollectedData_A.csv differs from the config: it lacks ear",
         "the config's skeleton names unknown keypoints: hoof",
-        "1 videos of the config are not there nor in 'videos': v2.avi",
+        "1 video of the config is not there nor in 'videos': v2.avi",
     ]
 
 

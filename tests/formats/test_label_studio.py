@@ -83,7 +83,7 @@ def test_several_annotations_and_a_turned_image(tmp_path: Path) -> None:
     path = export(tmp_path, [keypoint("k", "nose", 1, 1)], [keypoint("k", "nose", 50, 50)])
     dataset = open_dataset(path)
     assert dataset[0].instances[0].points.tolist() == [[32, 24]]
-    assert "1 tasks have several annotations; the last was taken: 7" in dataset.problems
+    assert "1 task has several annotations; the last was taken: 7" in dataset.problems
     turned = keypoint("k", "nose", 50, 50) | {"image_rotation": 90}
     ok = keypoint("k", "nose", 50, 50)
     path = export(tmp_path, [turned])
@@ -92,7 +92,7 @@ def test_several_annotations_and_a_turned_image(tmp_path: Path) -> None:
     path.write_text(json.dumps(tasks))
     dataset = open_dataset(path)
     assert [i.labeled for i in dataset] == [False, True]
-    assert "1 tasks are left unlabelled: the image was turned there: 7" in dataset.problems
+    assert "1 task is left unlabelled: the image was turned there: 7" in dataset.problems
 
 
 @pytest.mark.parametrize(

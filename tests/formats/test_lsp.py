@@ -103,7 +103,7 @@ def test_rows_and_images_that_do_not_match_are_reported(tmp_path: Path) -> None:
     ]
     assert [image.labeled for image in dataset] == [True, True, False, False]
     assert dataset.problems == [
-        "1 rows of joints.mat have no image, rows: 2",
+        "1 row of joints.mat has no image, row: 2",
         "2 images have no row in joints.mat and count as unlabelled: images/cover.png, "
         "images/im00007.jpg",
     ]

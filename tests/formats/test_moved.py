@@ -49,7 +49,7 @@ def test_a_file_that_another_image_stands_for_is_not_taken(tmp_path: Path) -> No
     touch(tmp_path / "a" / "1.png")
     found = find_images(named(tmp_path, "a/1.png", "b/1.png"), tmp_path)
     assert [image.path for image in found] == ["a/1.png", "b/1.png"]
-    assert found.problems == [f"1 files are missing, also below {tmp_path}: b/1.png"]
+    assert found.problems == [f"1 file is missing, also below {tmp_path}: b/1.png"]
 
 
 def test_pictures_with_labels_drawn_in_are_not_taken(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_coco_looks_below_its_folder_where_no_image_is_in_the_usual_places(tmp_p
     touch(tmp_path / "photos" / "june" / "1.png")
     dataset = open_dataset(file)
     assert dataset.file(dataset[0]).is_file()
-    assert "1 files have moved and were found by name" in dataset.problems[0]
+    assert "1 file has moved and was found by name" in dataset.problems[0]
 
 
 def test_coco_without_its_images_can_be_opened_still(tmp_path: Path) -> None:

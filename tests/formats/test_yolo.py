@@ -145,7 +145,7 @@ def test_points_outside_the_image_are_left_out_and_told(tmp_path: Path) -> None:
     made = instance([(-3, 2), (3, 4), (5, 6)])
     dataset = data_set(tmp_path / "in", [Image("a.png", instances=[made])])
     notes = save_dataset(dataset, tmp_path / "out", "yolo")
-    assert "1 images lose points outside of them, which YOLO refuses: a.png" in notes
+    assert "1 image loses points outside of it, which YOLO refuses: a.png" in notes
     assert open_dataset(tmp_path / "out")[0].instances[0].annotated.tolist() == [False, True, True]
 
 

@@ -63,8 +63,16 @@ def located(where: str | Path, row: int | str | None = None) -> Iterator[None]:
         raise DataError(error.what, where=place, row=error.row or row, do=error.do) from None
 
 
-def summary(items: Sequence[object], what: str, limit: int = 3) -> str:
-    """``3 images have no file: a, b, c``; of a long list the count and the first few."""
+def summary(items: Sequence[object], one: str, many: str = "", limit: int = 3) -> str:
+    """``3 images have no file: a, b, c``; of a long list the count and the first few.
+
+    Args:
+        items: what is counted.
+        one: what is said of a single one (``image has no file``).
+        many: of several; the same if it is not given.
+        limit: how many are named.
+    """
+    what = many if many and len(items) != 1 else one
     shown = ", ".join(str(item) for item in items[:limit])
     more = f" and {len(items) - limit} more" if len(items) > limit else ""
     return f"{len(items)} {what}: {shown}{more}"

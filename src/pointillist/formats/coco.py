@@ -229,7 +229,11 @@ def _read_annotations(
     ]
     if flat_boxes:
         problems.append(
-            summary(flat_boxes, "annotations with a box of no area (their points' extent is taken)")
+            summary(
+                flat_boxes,
+                "annotation with a box of no area (its points' extent is taken)",
+                "annotations with a box of no area (their points' extent is taken)",
+            )
         )
     boxless = [
         image.path
@@ -237,7 +241,13 @@ def _read_annotations(
         if len(image.instances) > 1 and any(instance.box is None for instance in image.instances)
     ]
     if boxless:
-        problems.append(summary(boxless, "images with several objects of which some have no box"))
+        problems.append(
+            summary(
+                boxless,
+                "image with several objects of which some have no box",
+                "images with several objects of which some have no box",
+            )
+        )
     return problems
 
 

@@ -241,7 +241,9 @@ def _videos(
     if missing:
         also = "" if below is None else f", nor below {below}"
         names = [PureWindowsPath(name).name for name in missing]
-        problems.append(summary(names, f"videos of the config are not there nor in 'videos'{also}"))
+        there = f"there nor in 'videos'{also}"
+        one, many = f"video of the config is not {there}", f"videos of the config are not {there}"
+        problems.append(summary(names, one, many))
     return found
 
 

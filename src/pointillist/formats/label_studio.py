@@ -82,9 +82,21 @@ def read(path: Path, below: Path | None = None) -> Dataset:
             image.instances = _objects(regions, skeleton, bool(_of(task, "annotations")))
             images.append(image)
     if several:
-        problems.append(summary(several, "tasks have several annotations; the last was taken"))
+        problems.append(
+            summary(
+                several,
+                "task has several annotations; the last was taken",
+                "tasks have several annotations; the last was taken",
+            )
+        )
     if turned:
-        problems.append(summary(turned, "tasks are left unlabelled: the image was turned there"))
+        problems.append(
+            summary(
+                turned,
+                "task is left unlabelled: the image was turned there",
+                "tasks are left unlabelled: the images were turned there",
+            )
+        )
     problems += side_problems(skeleton)
     dataset = Dataset(skeleton, images, path.parent, name=path.stem, problems=problems)
     return find_images(dataset, path.parent, below)

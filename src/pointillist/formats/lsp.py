@@ -170,9 +170,21 @@ def _match_images(root: Path, count: int, digits: int) -> tuple[list[str], list[
     names = [by_number.get(row, f"{folder}im{row:0{digits}d}.jpg") for row in range(1, count + 1)]
     problems = []
     if missing:
-        problems.append(summary(missing, "rows of joints.mat have no image, rows"))
+        problems.append(
+            summary(
+                missing,
+                "row of joints.mat has no image, row",
+                "rows of joints.mat have no image, rows",
+            )
+        )
     if extra:
-        problems.append(summary(extra, "images have no row in joints.mat and count as unlabelled"))
+        problems.append(
+            summary(
+                extra,
+                "image has no row in joints.mat and counts as unlabelled",
+                "images have no row in joints.mat and count as unlabelled",
+            )
+        )
     return names, problems, extra
 
 

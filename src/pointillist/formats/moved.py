@@ -37,11 +37,21 @@ class Search:
         for path, (file, root) in self.found.items():
             moves[root].append(f"{path} -> {_seen_from(root, file)}")
         lines = [
-            summary(those, f"files have moved and were found by name below {root}")
+            summary(
+                those,
+                f"file has moved and was found by name below {root}",
+                f"files have moved and were found by name below {root}",
+            )
             for root, those in moves.items()
         ]
         if self.torn:
-            lines.append(summary(self.torn, "files have moved and cannot be told apart"))
+            lines.append(
+                summary(
+                    self.torn,
+                    "file has moved and cannot be told apart from others",
+                    "files have moved and cannot be told apart",
+                )
+            )
         return lines
 
 
@@ -119,7 +129,13 @@ def find_images(dataset: Dataset, *roots: str | Path | None) -> Dataset:
     problems = [*dataset.problems, *result.lines()]
     if result.lost:
         below = " and ".join(map(str, folders))
-        problems.append(summary(result.lost, f"files are missing, also below {below}"))
+        problems.append(
+            summary(
+                result.lost,
+                f"file is missing, also below {below}",
+                f"files are missing, also below {below}",
+            )
+        )
     places = {path: _seen_from(dataset.root, file) for path, (file, _) in result.found.items()}
     images = [replace(image, path=places.get(image.path, image.path)) for image in dataset]
     return replace(dataset, images=images, problems=problems)

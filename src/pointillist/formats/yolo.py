@@ -122,7 +122,13 @@ def write(dataset: Dataset, path: Path) -> list[str]:
     notes = losses(dataset, KEEPS)
     notes.append("all images are in 'train', and 'val' names the same: move what should be apart")
     if outside:
-        notes.append(summary(outside, "images lose points outside of them, which YOLO refuses"))
+        notes.append(
+            summary(
+                outside,
+                "image loses points outside of it, which YOLO refuses",
+                "images lose points outside of them, which YOLO refuses",
+            )
+        )
     return notes
 
 
