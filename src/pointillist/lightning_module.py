@@ -149,13 +149,23 @@ class TrainingModule(L.LightningModule):
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         stop = self._agree_on_stop()
         if self.global_step % self.trainer.log_every_n_steps == 0 or stop:  # type: ignore[attr-defined]
-            values = {f"loss/{name}": value for name, value in self._losses.items()}
-            values.update({f"state/{name}": v for name, v in self.method.figures.items()})
-            self.log_dict(values, sync_dist=True)
-            total = torch.stack(list(self._losses.values())).sum()
-            self.log("loss", total, prog_bar=True, sync_dist=True)
+            self._log_step()
         if stop:
             self.trainer.should_stop = True
+
+    def _log_step(self) -> None:
+        """This step's losses and figures, as means over all processes."""
+        values = {"loss": torch.stack(list(self._losses.values())).sum()}
+        values |= {f"loss/{name}": value for name, value in self._losses.items()}
+        values |= {f"state/{name}": value for name, value in self.method.figures.items()}
+        means = torch.stack([value.float() for value in values.values()])
+        if self.trainer.world_size > 1:
+            means = self.trainer.strategy.reduce(means, reduce_op="mean")
+        self.log("loss", means[0], prog_bar=True, logger=False)
+        # Straight to the loggers: Lightning would go on to log the last value of what has ended.
+        for logger in self.loggers:
+            logger.log_metrics(dict(zip(values, means.tolist(), strict=True)), self.global_step - 1)
+            logger.save()
 
     def _agree_on_stop(self) -> bool:
         """Whether this was the last step; the same answer in every process.
