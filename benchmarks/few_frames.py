@@ -12,7 +12,7 @@ nothing. One JSON file for each training; what is there is never run again, what
 (Ctrl-C, SIGTERM) continues.
 
     POINTILLIST_DATA=... POINTILLIST_WEIGHTS=... python benchmarks/few_frames.py
-    python benchmarks/few_frames.py --table
+    python benchmarks/few_frames.py --table --render docs/benchmarks.md
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ from typing import Any
 
 import numpy as np
 
+from pointillist.benchmark.tables import fill_in, markdown
 from pointillist.config import Config, make_config
 from pointillist.dataset import Dataset
-from pointillist.files import read_json, write_json
+from pointillist.files import read_json, write_json, write_text
 from pointillist.formats import open_dataset
 from pointillist.inference import evaluate
 from pointillist.methods.semantic_consistency import HARD
@@ -39,7 +40,11 @@ from pointillist.training import train
 HERE = Path(__file__).parent
 METHODS = ("supervised", "auto")
 LOOKS = {"one look": False, "copies": True}
-ERRORS = ("pixel_error_mean", "pixel_error_median", "pixel_error_rmse")
+ERRORS = {
+    "mean error, px": "pixel_error_mean",
+    "median, px": "pixel_error_median",
+    "RMSE, px": "pixel_error_rmse",
+}
 
 
 @dataclass(frozen=True)
@@ -144,29 +149,24 @@ def run(name: str, method: str, seed: int, options: argparse.Namespace) -> None:
     shutil.rmtree(folder)
 
 
-def table(results: Path) -> list[str]:
+def table(results: Path) -> str:
     """A Markdown table: pixels of the file, mean and standard deviation over seeds."""
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for file in sorted(results.glob("*.json")):
         result = read_json(file)
         found.setdefault((result["data"], result["method"]), []).append(result)
-    lines = [
-        "| data | labelled | without | method | predicted from | mean error, px | median, px "
-        "| RMSE, px | seeds |",
-        "|" + " --- |" * 9,
-    ]
+    rows = [["data", "labelled", "without", "method", "predicted from", *ERRORS, "seeds"]]
     for (data, method), cells in sorted(found.items(), key=lambda item: item[0], reverse=True):
         first = cells[0]["images"]
         counts = [str(first["labeled"]), f"{first['unlabeled']:,}"]
         for look in LOOKS:
             errors = []
-            for name in ERRORS:
+            for name in ERRORS.values():
                 values = [cell["metrics"][look][name]["value"] for cell in cells]
                 spread = f" ± {np.std(values, ddof=1):.2f}" if len(values) > 1 else ""
                 errors.append(f"{np.mean(values):.2f}{spread}")
-            row = [data, *counts, method, look, *errors, str(len(cells))]
-            lines.append(f"| {' | '.join(row)} |")
-    return lines
+            rows.append([data, *counts, method, look, *errors, str(len(cells))])
+    return markdown(rows)
 
 
 def main() -> None:
@@ -179,13 +179,17 @@ def main() -> None:
     parser.add_argument("--results", default=HERE / "results" / "few_frames")
     parser.add_argument("--runs", default=Path("runs/few_frames"), help="folder for the trainings")
     parser.add_argument("--table", action="store_true", help="train nothing, show what there is")
+    parser.add_argument("--render", type=Path, help="page whose marked place gets the table")
     options = parser.parse_args()
     if not options.table:
         for seed in options.seeds:
             for name in options.data:
                 for method in METHODS:
                     run(name, method, seed, options)
-    print("\n".join(table(Path(options.results))))
+    shown = table(Path(options.results))
+    print(shown)
+    if options.render is not None:
+        write_text(options.render, fill_in(options.render, "few_frames", shown))
 
 
 if __name__ == "__main__":
