@@ -21,7 +21,7 @@ def nobody() -> None:
 @pytest.mark.parametrize(
     ("labeled", "unlabeled", "steps"),
     [
-        (375, 7125, 6500),  # 2,000 + 10 x 7,125 / 16 = 6,453
+        (375, 7125, 10_900),  # 2,000 + 20 x 7,125 / 16 = 10,906
         (30, 0, 3000),  # 2,000 + 19: the least
         (7500, 0, 6700),  # 2,000 + 10 x 469
         (100, 500_000, 40_000),  # the most
@@ -32,12 +32,12 @@ def test_steps_follow_from_the_data(labeled: int, unlabeled: int, steps: int) ->
 
 
 def test_more_crops_a_step_need_fewer_steps() -> None:
-    assert schedule(375, 7125, 16, 32) == 4200  # 2,000 + 10 x 223
+    assert schedule(375, 7125, 16, 32) == 6500  # 2,000 + 20 x 223
 
 
 def test_processes_share_the_steps() -> None:
     alone, eight = (
-        planned(make_config(sets=[f"training.devices={n}"]), 375, 60_000, lambda: 0.0, nobody)
+        planned(make_config(sets=[f"training.devices={n}"]), 375, 20_000, lambda: 0.0, nobody)
         for n in (1, 8)
     )
     passes = (alone.training.max_steps - 2000) / (eight.training.max_steps - 2000)
@@ -56,7 +56,7 @@ def test_only_the_default_method_plans() -> None:
 def test_the_plan_is_followed_where_nothing_is_given() -> None:
     config = planned(make_config(preset="cpu"), 375, 7125, lambda: 0.0, nobody)
     assert config.method == "auto"
-    assert config.training.max_steps == 6500
+    assert config.training.max_steps == 10_900
     assert config.input.copies
     assert config.input.smoothing == config.input.sigma == 1.5
     assert config.training.schedule == "constant"
