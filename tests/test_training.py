@@ -293,20 +293,6 @@ def test_patience(
     assert run.metrics["best_val_pck@0.1"] == pytest.approx(0.3)
 
 
-def test_patience_begins_with_the_second_part(
-    data: Dataset, val: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scores = iter([0.5, 0.4, 0.3, 0.2, 0.1, 0.1, 0.1])
-    monkeypatch.setattr(lightning_module, "pck", lambda *_: next(scores))
-    config = tiny_config(
-        "method=pseudo_labels", "training.max_steps=20", "training.validate_every=2",
-        "training.patience=2",
-    )  # fmt: skip
-    run = train(data, tmp_path, unlabeled=[val], val=val, config=config)
-    # The first 8 steps are the first stage; then 0.1 at step 10, no better at 12 and 14.
-    assert run.metrics["steps"] == 14
-
-
 # -- what trainings are given ------------------------------------------------------------------
 
 

@@ -126,7 +126,7 @@ def test_a_video_that_moved(tmp_path: Path) -> None:
     (tmp_path / "old" / "clip.mp4").rename(tmp_path / "new" / "clip.mp4")
     dataset = open_dataset(tmp_path / "a.slp")
     assert dataset[0].path == "new/clip.mp4"
-    assert "were found by name" in dataset.problems[-1]
+    assert "was found by name" in dataset.problems[-1]
     assert dataset[0].frame is not None
     assert number_of(read_frame(dataset.file(dataset[0]), dataset[0].frame)) == 3
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from test_methods import build, make_batch, steps
 
-from core_cases import SKELETON, batch_of, dot_image
+from core_cases import SKELETON, batch_of, dot_image, dots_dataset, tiny_config
+from pointillist import lightning_module
 from pointillist.augment import ViewMaker, ViewOptions
 from pointillist.batch import Batch
 from pointillist.crops import CropSpec
 from pointillist.methods import Setting
 from pointillist.methods.pseudo_labels import PseudoLabels, PseudoLabelsOptions
 from pointillist.models.localizer import Localizer
+from pointillist.training import train
 from seeing import COLORS, SeeingNetwork
 
 SIZE = (96, 64)
@@ -102,3 +106,18 @@ def test_labelled_crops_keep_their_labels() -> None:
     both = method.labeller.label(batch)
     torch.testing.assert_close(both.points[:3], batch.points[:3], rtol=0, atol=0, equal_nan=True)
     assert torch.equal(both.annotated[:3], batch.annotated[:3])
+
+
+def test_patience_begins_with_the_second_stage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, val = dots_dataset(tmp_path / "data", 12), dots_dataset(tmp_path / "val", 6, seed=1)
+    scores = iter([0.5, 0.4, 0.3, 0.2, 0.1, 0.1, 0.1])
+    monkeypatch.setattr(lightning_module, "pck", lambda *_: next(scores))
+    config = tiny_config(
+        "method=pseudo_labels", "training.max_steps=20", "training.validate_every=2",
+        "training.patience=2",
+    )  # fmt: skip
+    run = train(data, tmp_path / "run", unlabeled=[val], val=val, config=config, quiet=True)
+    # The first 8 steps are the first stage; then 0.1 at step 10, no better at 12 and 14.
+    assert run.metrics["steps"] == 14
