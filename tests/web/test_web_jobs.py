@@ -26,7 +26,7 @@ training: {max_steps: 150, labeled_per_step: 2, unlabeled_per_step: 0, validate_
 """
 
 
-def until(true: Callable[[], object], seconds: float = 120) -> None:
+def until(true: Callable[[], object], seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it took too long"
