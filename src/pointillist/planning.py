@@ -8,7 +8,7 @@ from typing import Any
 from pointillist.config import Config
 
 #: Steps on the labels alone until nothing more comes of them, and passes over the labelled and the
-#: other images: these are learnt in the second part alone, and more slowly (``docs/findings.md``).
+#: other images: after ten of these the second part still learns (``docs/findings.md``).
 _LABELED_STEPS, _LABELED_PASSES, _UNLABELED_PASSES = 2000, 10, 20
 
 #: Bounds of a schedule.

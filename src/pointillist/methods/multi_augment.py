@@ -172,23 +172,24 @@ class MultiAugment(Teaching):
         """Two images in one, and their heatmaps too, where the options say so; of those counts
         what the teacher saw of both."""
         index = partners(len(images)).to(images.device)
-        other = guidance.select(index)
-        heatmaps, pixels = guidance.heatmaps, guidance.pixels
+        other = images[index]
         if part == "cutmix":
             mask = self._holes(images, self.options.cutmixes)
-            images = cutmix(images, images[index], mask)
-            on_map = mask_on_map(mask, self.model.stride)
-            heatmaps = cutmix(heatmaps, other.heatmaps, on_map)
-            pixels = torch.where(on_map, other.pixels, pixels)
+            images = cutmix(images, other, mask)
+            if not self.options.mix_targets:
+                return images, guidance
+            theirs, on_map = guidance.select(index), mask_on_map(mask, self.model.stride)
+            heatmaps = cutmix(guidance.heatmaps, theirs.heatmaps, on_map)
+            pixels = torch.where(on_map, theirs.pixels, guidance.pixels)
         else:
-            share = mixup_shares(len(images), _ALPHA).to(images.device)
-            share = 1 - self.options.mixup_share * share
-            images = mixup(images, images[index], share)
-            heatmaps = mixup(heatmaps, other.heatmaps, share)
-            pixels = pixels & other.pixels
-        if not self.options.mix_targets:
-            return images, guidance
-        inside = guidance.inside & other.inside
+            share = 1 - self.options.mixup_share * mixup_shares(len(images), _ALPHA).to(other)
+            images = mixup(images, other, share)
+            if not self.options.mix_targets:
+                return images, guidance
+            theirs = guidance.select(index)
+            heatmaps = mixup(guidance.heatmaps, theirs.heatmaps, share)
+            pixels = guidance.pixels & theirs.pixels
+        inside = guidance.inside & theirs.inside
         return images, replace(guidance, heatmaps=heatmaps, pixels=pixels, inside=inside)
 
 

@@ -38,11 +38,11 @@ def _places(features: Tensor, heatmaps: Tensor) -> Tensor:
     product = torch.empty(
         features.shape, dtype=torch.result_type(features, heatmaps), device=features.device
     )
+    # On a CPU numpy's search takes a third of the time of PyTorch's.
+    on_cpu = product.device.type == "cpu" and product.dtype == torch.float32
     places = []
     for heatmap in heatmaps.unbind(dim=1):
         torch.mul(features, heatmap[:, None], out=product)
-        # On a CPU numpy's search takes a third of the time of PyTorch's.
-        on_cpu = product.device.type == "cpu" and product.dtype == torch.float32
         found = torch.from_numpy(product.numpy().argmax(axis=2)) if on_cpu else product.argmax(2)
         places.append(found)
     return torch.stack(places, dim=1)
