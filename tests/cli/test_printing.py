@@ -25,3 +25,25 @@ def test_figures_end_and_words_begin_at_one_line(capsys: pytest.CaptureFixture[s
 def test_without_words_all_but_the_first_are_figures(capsys: pytest.CaptureFixture[str]) -> None:
     print_table("A table", ROWS)
     assert cells(capsys.readouterr().out, "first") == ["first", "   1.5", "        one"]
+
+
+WIDE = [["row", *(f"{share} % labels" for share in (5, 10, 20, 50, 100))]]
+WIDE += [["supervised_longer", *["90.3 ± 0.3 (3 seeds)"] * 5]]
+
+
+def test_a_file_has_no_edge_to_fold_at(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table("A table", WIDE)
+    assert cells(capsys.readouterr().out, "super") == WIDE[1]
+
+
+def test_a_narrow_terminal_folds_figures_but_no_short_name(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as a terminal does
+    monkeypatch.setenv("COLUMNS", "70")
+    print_table("A table", WIDE)
+    shown = capsys.readouterr().out
+    assert "│ supervised_longer │" in shown
+    assert WIDE[1][1] not in shown
+    body = shown[shown.index("┩") :].splitlines()  # the head has codes for bold letters
+    assert all(len(line) <= 70 for line in body)

@@ -8,6 +8,9 @@ from typing import Any
 
 import typer
 
+#: Names up to this length are not folded where a terminal is narrow: figures are, instead.
+_NAME = 24
+
 
 def print_json(value: Any) -> None:
     """One JSON object on standard output."""
@@ -22,6 +25,7 @@ def print_table(title: str, rows: Sequence[Sequence[str]], prose: Sequence[int] 
         rows: of cells; the first column holds names, the others figures.
         prose: positions of columns that hold words, not figures.
     """
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
 
@@ -29,11 +33,21 @@ def print_table(title: str, rows: Sequence[Sequence[str]], prose: Sequence[int] 
         return
     table = Table(title=title, title_justify="left", title_style="bold")
     left = {0, *prose}
+    short = all(cell_len(row[0]) <= _NAME for row in rows)
     for i, name in enumerate(rows[0]):
-        table.add_column(name, justify="left" if i in left else "right", overflow="fold")
+        table.add_column(
+            name,
+            justify="left" if i in left else "right",
+            overflow="fold",
+            no_wrap=short and i == 0,
+        )
     for row in rows[1:]:
         table.add_row(*row)
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:  # a file or another program has no edge to fold at
+        longest = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+        console = Console(width=sum(longest) + 3 * len(longest) + 1)
+    console.print(table)
 
 
 def notes(lines: Sequence[str], most: int = 20) -> None:
