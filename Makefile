@@ -2,7 +2,7 @@
 # make test    the same environment with the test tools, and every check there is
 #
 # PYTHON names the interpreter to begin with, VENV the environment's folder. Without make:
-# README.md, "Install", has the same steps as plain pip lines.
+# README.md, "Two commands", has the same steps as plain pip lines.
 
 PYTHON ?= python3
 VENV ?= .venv

@@ -21,8 +21,9 @@ _BURN_IN, _RAMP = (1000, 0.25), (400, 0.1)
 #: people of LSP, a twentieth of the birds of CUB (``docs/findings.md``).
 _EVERY_WAY = 0.2
 
-#: Share of a training after which a fresh network begins, from weights that know something.
-_RENEWED = 0.5
+#: Shares of a training after which a fresh network begins, from weights that know something, and
+#: after which it labels itself.
+_RENEWED, _RELABELED = 0.4, 0.7
 
 #: Share of labelled crops in a step after that, at least: the few labelled ones have been seen
 #: hundreds of times by then (``docs/findings.md`` has what other shares do).
@@ -87,7 +88,7 @@ def planned(
         options["turned"] = 180.0
     pretrained = config.model.pretrained or config.model.weights is not None
     if unlabeled and pretrained:
-        options["renewed"] = _RENEWED
+        options |= {"renewed": _RENEWED, "relabeled": _RELABELED}
         options["known"] = round(max(_FEWEST_KNOWN, labeled / (labeled + unlabeled)), 4)
         longer = max(config.input.width, config.input.height)
         if longer < _CLOSER:

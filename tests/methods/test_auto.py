@@ -210,41 +210,65 @@ def enlarged(batch: Batch) -> Batch:
     )
 
 
-def test_the_first_network_looks_closer() -> None:
-    """Training crops come with the pixels for it; what it labels is learnt from few pixels."""
-    method, batch = ready(renewed=0.5, confidence=0, detail=2.0), make_batch()
+def test_who_labels_looks_closer() -> None:
+    """Training crops come with the pixels for it; in the end they are learnt from few pixels."""
+    method = ready(renewed=0.5, relabeled=0.75, confidence=0, detail=2.0)
     usual, closer = SIZE[0], 2 * SIZE[0]
     assert method.detail == 2
-    large = enlarged(batch)
+    large = enlarged(make_batch())
     for progress, wanted in (
         (0.0, [closer]),
         (0.3, [closer, closer]),
-        (0.5, [closer, closer, closer, usual]),  # three copies to label, then to learn
-        (0.6, [usual]),  # it has labelled them already
-        (0.8, [usual]),  # and who sees less does not label
+        (0.5, [closer, closer, closer, closer]),  # three copies to label, then to learn
+        (0.74, [closer]),  # it has labelled them already
+        (0.75, [closer, closer, closer, usual]),  # now the fresh one labels
+        (0.9, [usual]),
     ):
         method.progress = progress
         assert widths(method, large) == wanted
     labeled = large.select(large.labeled)
-    method.progress = 0.3
-    assert widths(method, labeled) == [closer]
-    method.progress = 0.9
-    assert widths(method, labeled) == [usual]
+    for progress, wanted in ((0.3, [closer]), (0.6, [closer]), (0.9, [usual])):
+        method.progress = progress
+        assert widths(method, labeled) == wanted
 
 
 def test_after_a_closer_look_the_network_goes_on_with_what_it_knows() -> None:
-    method, batch = ready(renewed=0.5, confidence=0, detail=2.0), enlarged(make_batch())
+    """What the fresh one has learnt labels, and its average is where the last part begins."""
+    method = ready(renewed=0.5, relabeled=0.75, confidence=0, detail=2.0)
+    batch, fresh = enlarged(make_batch()), weights(method.model)
     assert method.average is not None
+    assert method.labeller is not None
+    for progress, begins in ((0.5, True), (0.6, False), (0.75, True), (0.9, False)):
+        with torch.no_grad():  # the average moves on
+            for parameter in method.average.parameters():
+                parameter.add_(0.2)
+        averaged = weights(method.average)
+        method.progress = progress
+        assert method.preparing == (progress < 0.75)
+        method(batch)
+        assert method.restarted == begins
+        method.restarted = False
+        if begins:
+            learns = fresh if progress == 0.5 else averaged
+            labels = averaged
+        assert torch.equal(weights(method.model), learns)
+        assert torch.equal(weights(method.labeller.network), labels)
+
+
+def test_a_first_network_goes_on_with_fewer_pixels_where_no_fresh_one_is_wanted() -> None:
+    method = ready(renewed=0.5, relabeled=0.5, confidence=0, detail=2.0)
+    batch = enlarged(make_batch())
+    assert method.average is not None
+    assert method.labeller is not None
     with torch.no_grad():
         for parameter in method.average.parameters():
             parameter.add_(0.2)
     averaged = weights(method.average)
     for progress in (0.5, 0.9):
         method.progress = progress
-        method(batch)
+        assert widths(method, batch)[-1] == SIZE[0]
         assert method.restarted == (progress == 0.5)
         method.restarted = False
-        assert method.labeller is not None
         for network in (method.model, method.labeller.network):
             assert torch.equal(weights(network), averaged)
 

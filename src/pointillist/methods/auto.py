@@ -49,31 +49,32 @@ class AutoOptions(SemanticConsistencyOptions):
         1.0,
         gt=0,
         le=1,
-        description="share of the training after which the network starts afresh (or, with detail, "
-        "goes on with fewer pixels) and learns, beside the labels, what the averaged one before "
-        "says of copies of the other images; planned: 0.5 where the weights that it starts from "
-        "are pretrained; 1: never",
+        description="share of the training after which the network starts afresh and learns, "
+        "beside the labels, what the averaged one before says of copies of the other images; "
+        "planned where the weights that it starts from are pretrained; 1: never",
     )
     relabeled: float = Field(
         0.75,
         gt=0,
         le=1,
-        description="share after which the fresh network's average takes over the labelling; "
-        "not later than renewed, or with detail: never",
+        description="share after which the fresh network's average takes over the labelling, and "
+        "with detail crops get smaller; not later than renewed: no fresh network labels, and with "
+        "detail none begins, but the first goes on with smaller crops from renewed on",
     )
     detail: float = Field(
         1.0,
         ge=1,
         le=4,
-        description="before that, crops have so many times the width and height: who labels need "
+        description="until then crops have so many times the width and height: who labels need "
         "not see as little as a prediction; planned, up to 160 pixels; without renewed it is 1",
     )
     known: float | None = Field(
         None,
         gt=0,
         le=1,
-        description="share of a step's crops that are labelled after that; planned: as large as "
-        "among all images, but at least a quarter; none, and in a training by the clock: as before",
+        description="share of a step's crops that are labelled from renewed on; planned: as large "
+        "as among all images, but at least a quarter; none, and in a training by the clock: as "
+        "before",
     )
     confidence: float = Field(
         0.25, ge=0, le=1, description="a point that is labelled so counts from this peak on"
@@ -86,16 +87,16 @@ class Auto(SemanticConsistency):
     First the labels alone; then the averaged network labels easy views of the other images and
     the network learns them in hard ones, where the teacher is sure enough, together with
     representations that tell keypoints apart
-    (:class:`~pointillist.methods.semantic_consistency.SemanticConsistency`). After half of the
-    training a fresh network begins, which learns what the first one says of each image in turned
-    and magnified copies, as points (:class:`~pointillist.methods.relabeling.Labeller`): it has not
-    learnt the few labels by heart, and copies know more than one look. Where inputs are small the
-    first one looks closer than a prediction does (``detail``), for few labels teach more where
-    there are more pixels, and the second does not begin afresh but with its weights: it has to
-    learn to do with less. Without unlabelled images it is supervised training. Where the labelled
-    objects lie every way, crops are turned every way at the end of the first part: what it has
-    learnt by that is in the labels of the second. Some things are not
-    the method's but the training's, and are planned for it from what there is
+    (:class:`~pointillist.methods.semantic_consistency.SemanticConsistency`). Then a fresh network
+    begins (``renewed``), which learns what the first one says of each image in turned and
+    magnified copies, as points (:class:`~pointillist.methods.relabeling.Labeller`): it has not
+    learnt the few labels by heart, and copies know more than one look. In the last part
+    (``relabeled``) its own average labels. Where inputs are small both look closer than a
+    prediction does (``detail``), for few labels teach more where there are more pixels, and in
+    the last part the network goes on with fewer: it has to learn to do with less. Without
+    unlabelled images it is supervised training. Where the labelled objects lie every way, crops
+    are turned every way at the end of the first part: what it has learnt by that is in its labels.
+    Some things are not the method's but the training's, and are planned for it from what there is
     (:func:`pointillist.planning.planned`): how many steps, a learning rate that does not fall, how
     narrow the crops are, and a prediction that averages over turned and magnified copies.
     """
@@ -128,15 +129,16 @@ class Auto(SemanticConsistency):
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """The losses of semantic consistency, of points that a network has labelled, or of the
         labels where there is nothing else."""
-        first = self._first_part
-        self.setting = self._closer if first else self._usual
+        closer = self._looks_closer
+        self.setting = self._closer if closer else self._usual
         if bool(batch.labeled.all()):
             self.figures = {}
-            return self._supervised_only(batch if first else self._shrunk(batch))
-        if self.labeller is None or first:
+            return self._supervised_only(batch if closer else self._shrunk(batch))
+        if self.labeller is None or self._first_part:
             return super().forward(batch)
         self._change(self.labeller)
-        return self._from_labels(self._shrunk(self.labeller.label(batch)))
+        batch = self.labeller.label(batch)
+        return self._from_labels(batch if closer else self._shrunk(batch))
 
     def _shrunk(self, batch: Batch) -> Batch:
         """In as many pixels as the crops of a prediction."""
@@ -144,18 +146,22 @@ class Auto(SemanticConsistency):
         return shrunk(batch, (width, height))
 
     def _change(self, labeller: Labeller) -> None:
-        """At the beginning of the second part the network starts afresh, or goes on with fewer
-        pixels; a fresh one labels later, which one that sees less does not."""
+        """Who learns and who labels, when a part begins.
+
+        In the second part a fresh network learns what the first one's average labels; later its
+        own average labels. When crops get smaller the network goes on from its average.
+        """
         trained = self.average if self.average is not None else self.model
-        renewed, relabeled = self.options.renewed, self.options.relabeled
-        if self.labellers == 0:
+        labellers = int(self.labellers)
+        if labellers == 0 or (labellers == 1 and self._relabels):
             fresh = labeller.take(trained)
-            self.model.load_state_dict(fresh if self.detail == 1 else trained.state_dict())
-            self.restarted = True
-            self.labellers.fill_(1)
-        elif self.labellers == 1 and self.detail == 1 and self.progress >= relabeled > renewed:
-            labeller.take(trained)
-            self.labellers.fill_(2)
+            begins_afresh = labellers == 0 and (self.detail == 1 or self._looks_closer)
+            if begins_afresh:
+                self.model.load_state_dict(fresh)
+            elif self.detail > 1:
+                self.model.load_state_dict(trained.state_dict())
+            self.restarted = begins_afresh or self.detail > 1
+            self.labellers += 1
 
     def _from_labels(self, batch: Batch) -> dict[str, Tensor]:
         """Labelled crops, and hard views of the others with the points that a network found."""
@@ -191,12 +197,24 @@ class Auto(SemanticConsistency):
 
     @property
     def preparing(self) -> bool:
-        """In the first part of two."""
-        return self.labeller is not None and self._first_part
+        """Before the network begins that predicts, or crops are as small as for a prediction."""
+        return self.labeller is not None and (self._first_part or self._looks_closer)
 
     @property
     def _first_part(self) -> bool:
         return self.labeller is None or self.progress < self.options.renewed
+
+    @property
+    def _relabels(self) -> bool:
+        """Whether a fresh network labels by now."""
+        return self.progress >= self.options.relabeled > self.options.renewed
+
+    @property
+    def _looks_closer(self) -> bool:
+        """Whether crops are larger than those of a prediction."""
+        if self.labeller is None or self.detail == 1:
+            return False
+        return self.progress < max(self.options.renewed, self.options.relabeled)
 
     def validation_figures(self, output: LocalizerOutput, annotated: Tensor) -> dict[str, Tensor]:
         """None: what representations are like is for those who study them."""
