@@ -99,19 +99,20 @@ def test_crops_are_not_narrowed_where_that_is_not_for_the_plan(given: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("sets", "unlabeled", "renewed"),
+    ("sets", "unlabeled", "parts"),
     [
-        (["model.pretrained=true"], 7125, 0.5),
-        (["model.weights=some.safetensors"], 7125, 0.5),
-        (["model.pretrained=false"], 7125, None),  # from random weights it would take too long
-        (["model.pretrained=true"], 0, None),
+        (["model.pretrained=true"], 7125, (0.4, 0.7)),
+        (["model.weights=some.safetensors"], 7125, (0.4, 0.7)),
+        # From random weights it would take too long.
+        (["model.pretrained=false"], 7125, (None, None)),
+        (["model.pretrained=true"], 0, (None, None)),
     ],
 )
 def test_a_network_that_begins_with_something_begins_twice(
-    sets: list[str], unlabeled: int, renewed: float | None
+    sets: list[str], unlabeled: int, parts: tuple[float | None, float | None]
 ) -> None:
     config = planned(make_config(sets=sets), 375, unlabeled, lambda: 0.0, nobody)
-    assert config.method_options.get("renewed") == renewed
+    assert tuple(map(config.method_options.get, ("renewed", "relabeled"))) == parts
 
 
 @pytest.mark.parametrize(

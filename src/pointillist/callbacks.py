@@ -109,8 +109,8 @@ class KeepBestNetwork(Callback):
 
 
 class Patience(EarlyStopping):
-    """Ends a training after so many validations without progress, but not in the first part of a
-    method that has two: what it would keep had not begun.
+    """Ends a training after so many validations without progress, but not while a method
+    prepares: what it would keep had not begun.
 
     Args:
         validations: without progress.

@@ -53,7 +53,7 @@ def planned(
     planned, and ends the training if it comes first; the schedule then runs by time. Crops are as
     narrow as the labelled points allow, for a network sees the more of an object the larger it
     is; not where boxes are to be found, which are less exact than given ones. For the same reason
-    small crops are larger in the first part of a training of two.
+    small crops are larger until the last part of a training of three.
 
     Args:
         config: of a training that has not begun.

@@ -134,7 +134,7 @@ def train(
             tell(f"planned: crops of {config.input.margin:g} times the boxes", quiet)
         if config.method_options.get("detail") != given.method_options.get("detail"):
             detail = config.method_options["detail"]
-            tell(f"planned: crops {detail:.2g} times as large in the first part", quiet)
+            tell(f"planned: crops {detail:.2g} times as large until the last part", quiet)
         # Both before a wrong option leaves a folder behind.
         built = _build(config, parts.skeleton)
         check_machine(config.training, built[0].model)

@@ -105,19 +105,20 @@ def test_a_fresh_network_learns_what_the_averaged_one_labels() -> None:
 def test_later_the_fresh_network_labels_and_goes_on() -> None:
     method, batch = ready(renewed=0.5, relabeled=0.8, confidence=0), make_batch()
     assert method.labeller is not None
-    labels, before = [], weights(method.model)
+    labels, learns = [], weights(method.model)  # it begins with these
     for progress in (0.5, 0.79, 0.8, 1.0):
+        averaged = weights(method.average)
         method.progress = progress
         method(batch)
-        assert method.restarted == (progress == 0.5)
+        assert method.restarted == (progress in (0.5, 0.8))
         method.restarted = False
-        assert torch.equal(weights(method.model), before)  # it began with these
+        assert torch.equal(weights(method.model), averaged if progress == 0.8 else learns)
         labels.append(weights(method.labeller.network))
-        with torch.no_grad():  # it learns, and its average with it
-            for network in (method.model, method.average):
+        with torch.no_grad():  # it learns, and its average follows
+            for network, by in ((method.model, 0.1), (method.average, 0.05)):
                 for parameter in network.parameters():
-                    parameter.add_(0.1)
-        before = weights(method.model)
+                    parameter.add_(by)
+        learns = weights(method.model)
     assert torch.equal(labels[0], labels[1])
     assert not torch.equal(labels[1], labels[2])
     assert torch.equal(labels[2], labels[3])

@@ -1,4 +1,4 @@
-"""The second part of auto, interrupted."""
+"""The later parts of auto, interrupted."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ GIVEN = [
 ]
 
 
-@pytest.mark.parametrize(("step", "detail"), [(9, 2), (14, 1), (14, 2), (21, 1)])
-def test_the_second_part_of_auto_is_resumed(
+@pytest.mark.parametrize(("step", "detail"), [(9, 2), (14, 1), (14, 2), (21, 1), (21, 2)])
+def test_the_later_parts_of_auto_are_resumed(
     step: int,
     detail: int,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Before a second network begins at step 12, before a fresh one labels from 18 on, and after;
-    after a closer look it does not label."""
+    """Before a second network begins at step 12, before it labels from 18 on (after a closer look
+    with fewer pixels), and after."""
     torch.set_num_threads(1)
     data, val = dots_dataset(tmp_path / "data", 12), dots_dataset(tmp_path / "val", 6, seed=1)
     config = tiny_config(*STOPPABLE, *GIVEN, f"method_options.detail={detail}")
     others = dots_dataset(tmp_path / "others", 6, seed=2)
     whole = train(data, tmp_path / "whole", unlabeled=[others], val=val, config=config)
-    assert checkpoint(whole)["state_dict"]["method.labellers"] == (2 if detail == 1 else 1)
+    assert checkpoint(whole)["state_dict"]["method.labellers"] == 2
     with monkeypatch.context() as patch:
         patch.setattr(Auto, "forward", at_step(step, interrupt, Auto))
         with pytest.raises(TrainingInterrupted):

@@ -148,19 +148,16 @@ class Auto(SemanticConsistency):
     def _change(self, labeller: Labeller) -> None:
         """Who learns and who labels, when a part begins.
 
-        In the second part a fresh network learns what the first one's average labels; later its
-        own average labels. When crops get smaller the network goes on from its average.
+        First a fresh network learns what the averaged one labels; later its own average labels
+        and is what it goes on from. So does the first one where crops get smaller at once.
         """
         trained = self.average if self.average is not None else self.model
         labellers = int(self.labellers)
         if labellers == 0 or (labellers == 1 and self._relabels):
             fresh = labeller.take(trained)
-            begins_afresh = labellers == 0 and (self.detail == 1 or self._looks_closer)
-            if begins_afresh:
-                self.model.load_state_dict(fresh)
-            elif self.detail > 1:
-                self.model.load_state_dict(trained.state_dict())
-            self.restarted = begins_afresh or self.detail > 1
+            afresh = labellers == 0 and (self.detail == 1 or self._looks_closer)
+            self.model.load_state_dict(fresh if afresh else trained.state_dict())
+            self.restarted = True
             self.labellers += 1
 
     def _from_labels(self, batch: Batch) -> dict[str, Tensor]:
