@@ -99,20 +99,29 @@ def test_crops_are_not_narrowed_where_that_is_not_for_the_plan(given: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("sets", "unlabeled", "parts"),
+    ("sets", "unlabeled", "renewed"),
     [
-        (["model.pretrained=true"], 7125, (0.4, 0.7)),
-        (["model.weights=some.safetensors"], 7125, (0.4, 0.7)),
-        # From random weights it would take too long.
-        (["model.pretrained=false"], 7125, (None, None)),
-        (["model.pretrained=true"], 0, (None, None)),
+        (["model.pretrained=true"], 7125, 0.4),
+        (["model.weights=some.safetensors"], 7125, 0.4),
+        (["model.pretrained=false"], 7125, None),  # from random weights it would take too long
+        (["model.pretrained=true"], 0, None),
+        (["model.pretrained=true", "method_options.renewed=0.6"], 7125, 0.6),
     ],
 )
 def test_a_network_that_begins_with_something_begins_twice(
-    sets: list[str], unlabeled: int, parts: tuple[float | None, float | None]
+    sets: list[str], unlabeled: int, renewed: float | None
 ) -> None:
     config = planned(make_config(sets=sets), 375, unlabeled, lambda: 0.0, nobody)
-    assert tuple(map(config.method_options.get, ("renewed", "relabeled"))) == parts
+    assert config.method_options.get("renewed") == renewed
+
+
+def test_where_no_fresh_network_is_wanted_nothing_is_planned_for_it() -> None:
+    given = make_config(sets=["model.pretrained=true", "method_options.renewed=1"])
+    assert planned(given, 375, 7125, lambda: 0.0, nobody).method_options.keys() == {
+        "burn_in",
+        "ramp",
+        "renewed",
+    }
 
 
 @pytest.mark.parametrize(
@@ -132,7 +141,7 @@ def test_the_second_network_sees_images_as_there_are(
     ("width", "height", "detail"),
     [(96, 96, 1.6667), (96, 128, 1.25), (32, 32, 4.0), (160, 96, None), (256, 256, None)],
 )
-def test_the_first_network_looks_closer_at_small_crops(
+def test_who_labels_looks_closer_at_small_crops(
     width: int, height: int, detail: float | None
 ) -> None:
     config = make_config(

@@ -8,7 +8,7 @@ from typing import Any
 from pointillist.config import Config
 
 #: Steps on the labels alone until nothing more comes of them, and passes over the labelled and the
-#: other images: after ten of these the second part still learns (``docs/findings.md``).
+#: other images: after ten of these it still learns (``docs/findings.md``).
 _LABELED_STEPS, _LABELED_PASSES, _UNLABELED_PASSES = 2000, 10, 20
 
 #: Bounds of a schedule.
@@ -21,16 +21,15 @@ _BURN_IN, _RAMP = (1000, 0.25), (400, 0.1)
 #: people of LSP, a twentieth of the birds of CUB (``docs/findings.md``).
 _EVERY_WAY = 0.2
 
-#: Shares of a training after which a fresh network begins, from weights that know something, and
-#: after which it labels itself.
-_RENEWED, _RELABELED = 0.4, 0.7
+#: Share of a training after which a fresh network begins, from weights that know something.
+_RENEWED = 0.4
 
-#: Share of labelled crops in a step after that, at least: the few labelled ones have been seen
-#: hundreds of times by then (``docs/findings.md`` has what other shares do).
+#: Share of labelled crops in a step once it has begun, at least: the few labelled ones have been
+#: seen hundreds of times by then (``docs/findings.md`` has what other shares do).
 _FEWEST_KNOWN = 0.25
 
-#: Pixels of the longer side that the network before it looks at: a pretrained one knows objects
-#: of about this size. At most so many times the usual pixels each way.
+#: Pixels of the longer side until the last part: a pretrained network knows objects of about this
+#: size. At most so many times the usual pixels each way.
 _CLOSER, _CLOSEST = 160, 4.0
 
 #: Crops go so far beyond what nine in ten points reach, and at least show the box.
@@ -87,8 +86,8 @@ def planned(
     if open_to_plan and turned() > _EVERY_WAY:
         options["turned"] = 180.0
     pretrained = config.model.pretrained or config.model.weights is not None
-    if unlabeled and pretrained:
-        options |= {"renewed": _RENEWED, "relabeled": _RELABELED}
+    if unlabeled and pretrained and config.method_options.get("renewed") != 1:
+        options["renewed"] = _RENEWED
         options["known"] = round(max(_FEWEST_KNOWN, labeled / (labeled + unlabeled)), 4)
         longer = max(config.input.width, config.input.height)
         if longer < _CLOSER:

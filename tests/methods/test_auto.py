@@ -89,10 +89,12 @@ def test_a_fresh_network_learns_what_the_averaged_one_labels() -> None:
                 parameter.add_(by)
     learnt, averaged = weights(method.model), weights(method.average)
     method.progress = 0.49
+    assert method.preparing
     assert set(method(batch)) == {"supervised", "equivariance", "invariance", "semantic"}
     assert torch.equal(weights(method.model), learnt)
     assert not method.restarted
     method.progress = 0.5
+    assert not method.preparing
     losses = method(batch)
     assert set(losses) == {"supervised", "equivariance"}
     assert losses["equivariance"] > 0
@@ -107,12 +109,11 @@ def test_later_the_fresh_network_labels_and_goes_on() -> None:
     assert method.labeller is not None
     labels, learns = [], weights(method.model)  # it begins with these
     for progress in (0.5, 0.79, 0.8, 1.0):
-        averaged = weights(method.average)
         method.progress = progress
         method(batch)
-        assert method.restarted == (progress in (0.5, 0.8))
+        assert method.restarted == (progress == 0.5)
         method.restarted = False
-        assert torch.equal(weights(method.model), averaged if progress == 0.8 else learns)
+        assert torch.equal(weights(method.model), learns)
         labels.append(weights(method.labeller.network))
         with torch.no_grad():  # it learns, and its average follows
             for network, by in ((method.model, 0.1), (method.average, 0.05)):
@@ -136,6 +137,29 @@ def test_a_network_that_has_just_begun_does_not_label() -> None:
             for parameter in method.average.parameters():
                 parameter.add_(0.1)
     assert torch.equal(weights(method.labeller.network), first)
+
+
+@pytest.mark.parametrize("detail", [1.0, 2.0])
+def test_where_the_clock_leaves_no_time_for_a_fresh_network_the_first_goes_on(
+    detail: float,
+) -> None:
+    """One step lies before the second part, the next one after it: who has learnt nothing must
+    not label."""
+    method = ready(renewed=0.5, confidence=0, detail=detail)
+    batch = enlarged(make_batch()) if detail > 1 else make_batch()
+    assert method.average is not None
+    assert method.labeller is not None
+    with torch.no_grad():
+        for parameter in method.average.parameters():
+            parameter.add_(0.2)
+    averaged = weights(method.average)
+    for progress in (0.9, 0.95):
+        method.progress = progress
+        method(batch)
+        assert method.restarted == (progress == 0.9)
+        method.restarted = False
+        for network in (method.model, method.labeller.network):
+            assert torch.equal(weights(network), averaged)
 
 
 def test_in_the_second_part_each_crop_weighs_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,11 +191,14 @@ def test_points_without_confidence_teach_nothing() -> None:
     assert losses["supervised"] > 0
 
 
-def test_its_second_part_never_reads_labels_of_unlabelled_crops() -> None:
+@pytest.mark.parametrize("detail", [1.0, 2.0])
+def test_its_later_parts_never_read_labels_of_unlabelled_crops(detail: float) -> None:
     results = []
     for poison in (False, True):
-        method = ready(renewed=0.3, relabeled=0.6, confidence=0)
-        results.append((steps(method, make_batch(poison), 6), weights(method.model)))
+        method = ready(renewed=0.3, relabeled=0.6, confidence=0, detail=detail)
+        batch = make_batch(poison)
+        batch = enlarged(batch) if detail > 1 else batch
+        results.append((steps(method, batch, 6), weights(method.model)))
     assert results[0][0][-1]["equivariance"] > 0
     assert results[0][0] == results[1][0]
     assert torch.equal(results[0][1], results[1][1])
@@ -213,7 +240,7 @@ def enlarged(batch: Batch) -> Batch:
 
 def test_who_labels_looks_closer() -> None:
     """Training crops come with the pixels for it; in the end they are learnt from few pixels."""
-    method = ready(renewed=0.5, relabeled=0.75, confidence=0, detail=2.0)
+    method = ready(renewed=0.5, confidence=0, detail=2.0)
     usual, closer = SIZE[0], 2 * SIZE[0]
     assert method.detail == 2
     large = enlarged(make_batch())
@@ -267,6 +294,7 @@ def test_a_first_network_goes_on_with_fewer_pixels_where_no_fresh_one_is_wanted(
     averaged = weights(method.average)
     for progress in (0.5, 0.9):
         method.progress = progress
+        assert not method.preparing
         assert widths(method, batch)[-1] == SIZE[0]
         assert method.restarted == (progress == 0.5)
         method.restarted = False

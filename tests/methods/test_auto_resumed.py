@@ -27,7 +27,7 @@ GIVEN = [
 ]
 
 
-@pytest.mark.parametrize(("step", "detail"), [(9, 2), (14, 1), (14, 2), (21, 1), (21, 2)])
+@pytest.mark.parametrize(("step", "detail"), [(9, 2), (14, 1), (14, 2), (17, 2), (21, 1), (21, 2)])
 def test_the_later_parts_of_auto_are_resumed(
     step: int,
     detail: int,

@@ -34,8 +34,8 @@ class AutoOptions(SemanticConsistencyOptions):
         0.0,
         ge=0,
         le=180,
-        description="crops are turned by up to so many degrees either way in the last part of "
-        "the training, of its first network where there are two; planned: 180 where labelled "
+        description="crops are turned by up to so many degrees either way at the end of the "
+        "training, of its first network's where there are two; planned: 180 where labelled "
         "objects lie every way; 0: as the views say",
     )
     turned_from: float = Field(
@@ -53,13 +53,14 @@ class AutoOptions(SemanticConsistencyOptions):
         "beside the labels, what the averaged one before says of copies of the other images; "
         "planned where the weights that it starts from are pretrained; 1: never",
     )
-    relabeled: float = Field(
-        0.75,
+    relabeled: float | None = Field(
+        None,
         gt=0,
-        le=1,
+        lt=1,
         description="share after which the fresh network's average takes over the labelling, and "
-        "with detail crops get smaller; not later than renewed: no fresh network labels, and with "
-        "detail none begins, but the first goes on with smaller crops from renewed on",
+        "with detail crops get smaller; none: half way from renewed to the end; not later than "
+        "renewed: no fresh network labels, and with detail none begins, but the first goes on "
+        "with smaller crops from renewed on",
     )
     detail: float = Field(
         1.0,
@@ -148,17 +149,21 @@ class Auto(SemanticConsistency):
     def _change(self, labeller: Labeller) -> None:
         """Who learns and who labels, when a part begins.
 
-        First a fresh network learns what the averaged one labels; later its own average labels
-        and is what it goes on from. So does the first one where crops get smaller at once.
+        First a fresh network learns what the averaged one labels; later its own average labels,
+        and where crops get smaller then, it goes on from that. So does the first one where they
+        get smaller at once, or where a training by the clock has had no time for a fresh one.
         """
+        labellers, relabels = int(self.labellers), self._relabels
+        if labellers == 2 or (labellers == 1 and not relabels):
+            return
         trained = self.average if self.average is not None else self.model
-        labellers = int(self.labellers)
-        if labellers == 0 or (labellers == 1 and self._relabels):
-            fresh = labeller.take(trained)
-            afresh = labellers == 0 and (self.detail == 1 or self._looks_closer)
-            self.model.load_state_dict(fresh if afresh else trained.state_dict())
+        begins = labeller.take(trained)
+        if labellers == 1 or relabels or (self.detail > 1 and not self._looks_closer):
+            begins = trained.state_dict()
+        if labellers == 0 or self.detail > 1:
+            self.model.load_state_dict(begins)
             self.restarted = True
-            self.labellers += 1
+        self.labellers.fill_(2 if relabels else 1)
 
     def _from_labels(self, batch: Batch) -> dict[str, Tensor]:
         """Labelled crops, and hard views of the others with the points that a network found."""
@@ -202,16 +207,21 @@ class Auto(SemanticConsistency):
         return self.labeller is None or self.progress < self.options.renewed
 
     @property
+    def _relabeled(self) -> float:
+        given = self.options.relabeled
+        return (1 + self.options.renewed) / 2 if given is None else given
+
+    @property
     def _relabels(self) -> bool:
         """Whether a fresh network labels by now."""
-        return self.progress >= self.options.relabeled > self.options.renewed
+        return self.progress >= self._relabeled > self.options.renewed
 
     @property
     def _looks_closer(self) -> bool:
         """Whether crops are larger than those of a prediction."""
         if self.labeller is None or self.detail == 1:
             return False
-        return self.progress < max(self.options.renewed, self.options.relabeled)
+        return self.progress < max(self.options.renewed, self._relabeled)
 
     def validation_figures(self, output: LocalizerOutput, annotated: Tensor) -> dict[str, Tensor]:
         """None: what representations are like is for those who study them."""

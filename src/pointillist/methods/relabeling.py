@@ -1,4 +1,4 @@
-"""A frozen network that labels crops, as methods need it that train in two stages."""
+"""A frozen network that labels crops, as methods need it that train in stages."""
 
 from __future__ import annotations
 
