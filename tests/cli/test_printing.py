@@ -47,3 +47,9 @@ def test_a_narrow_terminal_folds_figures_but_no_short_name(
     assert WIDE[1][1] not in shown
     body = shown[shown.index("┩") :].splitlines()  # the head has codes for bold letters
     assert all(len(line) <= 70 for line in body)
+
+
+def test_words_are_folded_in_a_file_too(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table("A table", [["name", "remark"], ["first", 30 * "and so on, "]], prose=(1,))
+    lines = capsys.readouterr().out.splitlines()
+    assert 60 < max(map(len, lines)) < 80

@@ -11,6 +11,9 @@ import typer
 #: Names up to this length are not folded where a terminal is narrow: figures are, instead.
 _NAME = 24
 
+#: Words are folded at this width, for longer lines are hard to read.
+_LINE = 60
+
 
 def print_json(value: Any) -> None:
     """One JSON object on standard output."""
@@ -40,13 +43,15 @@ def print_table(title: str, rows: Sequence[Sequence[str]], prose: Sequence[int] 
             justify="left" if i in left else "right",
             overflow="fold",
             no_wrap=short and i == 0,
+            max_width=_LINE if i in prose else None,
         )
     for row in rows[1:]:
         table.add_row(*row)
     console = Console()
     if not console.is_terminal:  # a file or another program has no edge to fold at
         longest = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
-        console = Console(width=sum(longest) + 3 * len(longest) + 1)
+        widths = [min(n, _LINE) if i in prose else n for i, n in enumerate(longest)]
+        console = Console(width=sum(widths) + 3 * len(widths) + 1)
     console.print(table)
 
 
