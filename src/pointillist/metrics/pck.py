@@ -137,17 +137,23 @@ def head_lengths(pairs: Pairs) -> Lengths:
     bad = pairs.image[~usable(values)]
     images = list(dict.fromkeys(pairs.image_names[i] for i in bad))
     named = ", ".join(images[:_NAMED]) + (", ..." if len(images) > _NAMED else "")
-    return _lengths(pairs, values, words, "head", f"there is no head box ({named})")
+    return _lengths(pairs, values, words, "head", "there is no head box", f" ({named})")
 
 
 def _lengths(
-    pairs: Pairs, values: np.ndarray, words: str, normalizer: str, missing: str
+    pairs: Pairs,
+    values: np.ndarray,
+    words: str,
+    normalizer: str,
+    missing: str,
+    named: str = "",
 ) -> Lengths:
-    """Lengths with those that cannot be divided by counted."""
+    """Lengths with those that cannot be divided by counted, and named if they are some of all."""
     bad = int((~usable(values)).sum())
     if bad and bad == len(pairs.truth):
-        return Lengths(values, words, normalizer, {}, f"{missing}, for all {bad} instances")
-    left_out = {f"instances: {missing}": bad} if bad else {}
+        which = "the only instance" if bad == 1 else f"all {bad} instances"
+        return Lengths(values, words, normalizer, {}, f"{missing}, for {which}")
+    left_out = {f"instances: {missing}{named}": bad} if bad else {}
     return Lengths(values, words, normalizer, left_out)
 
 

@@ -164,7 +164,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .8rem; border-bottom: 1px solid var(--line); }
 th, td { text-align: right; vertical-align: baseline; white-space: nowrap; }
 th:first-child { text-align: left; padding-left: 0; }
-th.prose, td.prose { text-align: left; white-space: normal; }
+th.prose, td.prose { text-align: left; white-space: normal; overflow-wrap: anywhere; }
 td.prose { min-width: 16rem; }
 tbody th { font-weight: 500; }
 thead th { font-weight: 600; white-space: nowrap; }
