@@ -201,7 +201,11 @@ class VideoReader:
                     return
                 self._note(f"a part of it cannot be decoded ({error.strerror})")
                 continue
-            yield from frames
+            # What is shown of a frame that was cut off is made up from others.
+            whole = [frame for frame in frames if not frame.is_corrupt]
+            if len(whole) < len(frames):
+                self._note("a part of it cannot be decoded (a frame is not complete)")
+            yield from whole
 
     def _numbered(self, container: Any, stream: Any) -> Iterator[tuple[int, Any]]:
         for count, frame in enumerate(self._decode(container, stream)):

@@ -189,7 +189,7 @@ def test_evaluate_for_people(console: Console, run: Path, creatures: Path) -> No
     done = console("evaluate", run, creatures, "--quiet", "--normalizer", "image", "--alpha", 0.3)
     assert done.code == 0, done.err
     assert "pck@0.3" in done.out
-    assert "image" in done.out
+    assert "by image" in done.out
 
 
 def test_predict_a_folder_to_csv_with_overlays(

@@ -1,3 +1,5 @@
+import pytest
+
 from pointillist.report.tables import (
     Table,
     comparison_table,
@@ -6,6 +8,7 @@ from pointillist.report.tables import (
     keypoint_table,
     markdown,
     metric_table,
+    note,
 )
 
 PCK = {
@@ -57,6 +60,20 @@ def test_every_score_has_a_row_and_says_what_is_missing():
         ["pixel_error_mean", "3.14 px", "–", "2", "one image"],
         ["pckh@0.5", "–", "–", "0", "there is no head box"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("normalizer", "said"),
+    [
+        ("bbox", ""),
+        ("head", ""),
+        ("image", "by image; "),
+        ("torso", "by torso; "),
+        (40, "by 40 px; "),
+    ],
+)
+def test_an_unusual_length_is_named(normalizer: str | float, said: str):
+    assert note({**ERROR, "normalizer": normalizer}) == f"{said}one image"
 
 
 def test_keypoints_have_a_row_each():

@@ -50,8 +50,12 @@ def interval(metric: Metric) -> str:
 
 
 def note(metric: Metric) -> str:
-    """Why there is no figure or no interval, and what was left out."""
+    """What distances are divided by where that is not the usual, why there is no figure or no
+    interval, and what was left out."""
     parts = []
+    length = metric.get("normalizer")
+    if length not in (None, "bbox", "head"):  # a head's is in the score's name
+        parts.append(f"by {length}" if isinstance(length, str) else f"by {length:g} px")
     if metric["value"] is None:
         parts.append(metric["reason"])
     elif metric["ci95"] is None:
