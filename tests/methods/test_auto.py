@@ -80,6 +80,15 @@ def weights(network: torch.nn.Module) -> torch.Tensor:
     return torch.cat([p.detach().flatten() for p in network.parameters()]).clone()
 
 
+def moved_average(method: Auto) -> torch.Tensor:
+    """The averaged network's weights, a step further."""
+    assert method.average is not None
+    with torch.no_grad():
+        for parameter in method.average.parameters():
+            parameter.add_(0.2)
+    return weights(method.average)
+
+
 def test_a_fresh_network_learns_what_the_averaged_one_labels() -> None:
     method, batch = ready(renewed=0.5, confidence=0), make_batch()
     fresh = weights(method.model)
@@ -147,12 +156,8 @@ def test_where_the_clock_leaves_no_time_for_a_fresh_network_the_first_goes_on(
     not label."""
     method = ready(renewed=0.5, confidence=0, detail=detail)
     batch = enlarged(make_batch()) if detail > 1 else make_batch()
-    assert method.average is not None
     assert method.labeller is not None
-    with torch.no_grad():
-        for parameter in method.average.parameters():
-            parameter.add_(0.2)
-    averaged = weights(method.average)
+    averaged = moved_average(method)
     for progress in (0.9, 0.95):
         method.progress = progress
         method(batch)
@@ -264,13 +269,9 @@ def test_after_a_closer_look_the_network_goes_on_with_what_it_knows() -> None:
     """What the fresh one has learnt labels, and its average is where the last part begins."""
     method = ready(renewed=0.5, relabeled=0.75, confidence=0, detail=2.0)
     batch, fresh = enlarged(make_batch()), weights(method.model)
-    assert method.average is not None
     assert method.labeller is not None
     for progress, begins in ((0.5, True), (0.6, False), (0.75, True), (0.9, False)):
-        with torch.no_grad():  # the average moves on
-            for parameter in method.average.parameters():
-                parameter.add_(0.2)
-        averaged = weights(method.average)
+        averaged = moved_average(method)
         method.progress = progress
         assert method.preparing == (progress < 0.75)
         method(batch)
@@ -286,12 +287,8 @@ def test_after_a_closer_look_the_network_goes_on_with_what_it_knows() -> None:
 def test_a_first_network_goes_on_with_fewer_pixels_where_no_fresh_one_is_wanted() -> None:
     method = ready(renewed=0.5, relabeled=0.5, confidence=0, detail=2.0)
     batch = enlarged(make_batch())
-    assert method.average is not None
     assert method.labeller is not None
-    with torch.no_grad():
-        for parameter in method.average.parameters():
-            parameter.add_(0.2)
-    averaged = weights(method.average)
+    averaged = moved_average(method)
     for progress in (0.5, 0.9):
         method.progress = progress
         assert not method.preparing
