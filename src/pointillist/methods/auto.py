@@ -219,9 +219,7 @@ class Auto(SemanticConsistency):
     @property
     def _looks_closer(self) -> bool:
         """Whether crops are larger than those of a prediction."""
-        if self.labeller is None or self.detail == 1:
-            return False
-        return self.progress < max(self.options.renewed, self._relabeled)
+        return self.detail > 1 and self.progress < max(self.options.renewed, self._relabeled)
 
     def validation_figures(self, output: LocalizerOutput, annotated: Tensor) -> dict[str, Tensor]:
         """None: what representations are like is for those who study them."""
