@@ -94,7 +94,7 @@ def test_a_kind_that_is_not_there_or_not_wanted(
 
 def test_from_a_step_on_there_are_others() -> None:
     """The lists go on where they were: of 7 unlabelled samples each is seen as often as another."""
-    batches = list(MixedBatches(LABELED, (3, 2), 31, seed=0, later=(10, (1, 4))))
+    batches = list(MixedBatches(LABELED, (3, 2), 31, seed=0, later=[(10, (1, 4))]))
     assert [sum(i < 5 for i in batch) for batch in batches] == [3] * 10 + [1] * 21
     assert [len(batch) for batch in batches] == [5] * 31
     # 10 x 3 + 1 x 20 are 10 epochs of 5, and one more; 10 x 2 + 21 x 4 = 104 are 15 of 7 but for 1.
@@ -103,7 +103,22 @@ def test_from_a_step_on_there_are_others() -> None:
     counts = Counter(i for batch in batches for i in batch)
     assert sorted(counts[i] for i in range(5, 12)) == [14] + [15] * 6
     for start in (4, 10, 17):
-        rest = MixedBatches(LABELED, (3, 2), 31, seed=0, later=(10, (1, 4)), start=start)
+        rest = MixedBatches(LABELED, (3, 2), 31, seed=0, later=[(10, (1, 4))], start=start)
+        assert list(rest) == batches[start:]
+
+
+def test_it_changes_more_than_once() -> None:
+    later = [(4, (1, 4)), (9, (2, 6))]
+    batches = list(MixedBatches(LABELED, (3, 2), 15, seed=0, later=later))
+    labeled = [sum(i < 5 for i in batch) for batch in batches]
+    assert labeled == [3] * 4 + [1] * 5 + [2] * 6
+    assert [len(batch) for batch in batches] == [5] * 9 + [8] * 6
+    # No sample is left out or seen twice at a change: 12 + 5 + 12 of 5, and 8 + 20 + 36 of 7.
+    counts = Counter(i for batch in batches for i in batch)
+    assert sorted(counts[i] for i in range(5)) == [5] + [6] * 4
+    assert sorted(counts[i] for i in range(5, 12)) == [9] * 6 + [10]
+    for start in (4, 6, 9, 12):
+        rest = MixedBatches(LABELED, (3, 2), 15, seed=0, later=later, start=start)
         assert list(rest) == batches[start:]
 
 
@@ -118,7 +133,7 @@ def test_processes_see_together_what_one_with_the_bigger_batch_sees() -> None:
     def batches(rank: int, world: int) -> Iterator[list[int]]:
         counts, later = [(3, 2), (1, 4)] if world > 1 else [(6, 4), (2, 8)]
         return iter(
-            MixedBatches(LABELED, counts, 15, seed=1, later=(9, later), rank=rank, world=world)
+            MixedBatches(LABELED, counts, 15, seed=1, later=[(9, later)], rank=rank, world=world)
         )
 
     for step, (whole, first, second) in enumerate(

@@ -101,8 +101,8 @@ def test_crops_are_not_narrowed_where_that_is_not_for_the_plan(given: str) -> No
 @pytest.mark.parametrize(
     ("sets", "unlabeled", "renewed"),
     [
-        (["model.pretrained=true"], 7125, 0.4),
-        (["model.weights=some.safetensors"], 7125, 0.4),
+        (["model.pretrained=true"], 1616, 0.4),
+        (["model.weights=some.safetensors"], 1616, 0.4),
         (["model.pretrained=false"], 7125, None),  # from random weights it would take too long
         (["model.pretrained=true"], 0, None),
         (["model.pretrained=true", "method_options.renewed=0.6"], 7125, 0.6),
@@ -149,6 +149,25 @@ def test_who_labels_looks_closer_at_small_crops(
     )
     options = planned(config, 375, 7125, lambda: 0.0, nobody).method_options
     assert options.get("detail") == detail
+    assert options.get("last_batch") == (detail and pytest.approx(detail**2, abs=0.01))
+    AutoOptions(**options)
+
+
+@pytest.mark.parametrize(
+    ("unlabeled", "steps", "parts"),
+    [
+        (1616, 3000, (0.4, None)),  # 900 steps of 24 are 13 passes: a fresh network is worth it
+        (7125, 8000, (0.5, 0.5)),  # 8 are not enough
+        (7125, 12_000, (0.4, None)),
+    ],
+)
+def test_a_fresh_network_needs_its_passes(
+    unlabeled: int, steps: int, parts: tuple[float, float | None]
+) -> None:
+    sets = ["model.pretrained=true", "input.width=96", "input.height=96"]
+    config = make_config(sets=[*sets, f"training.max_steps={steps}"])
+    options = planned(config, 85, unlabeled, lambda: 0.0, nobody).method_options
+    assert (options["renewed"], options.get("relabeled")) == parts
     AutoOptions(**options)
 
 

@@ -206,9 +206,9 @@ class MixedBatches(Sampler[list[int]]):
     Args:
         labeled: (N,) bool: which samples are labelled.
         per_step: how many labelled and unlabelled samples one process gets in a step.
-        later: a step, and how many it gets from that one on; none: never any others.
         steps: length of the training.
         seed: of the order.
+        later: steps in order, each with how many it gets from that one on.
         start: first step (for a resumed training; the length stays that of the whole).
         rank, world: this process and how many there are; together they see what one process with
             a batch ``world`` times as large would see.
@@ -221,17 +221,18 @@ class MixedBatches(Sampler[list[int]]):
         steps: int,
         seed: int,
         *,
-        later: tuple[int, tuple[int, int]] | None = None,
+        later: Sequence[tuple[int, tuple[int, int]]] = (),
         start: int = 0,
         rank: int = 0,
         world: int = 1,
     ) -> None:
         self.start, self.steps, self.rank, self.world = start, steps, rank, world
-        self._change, then = later or (steps, per_step)
+        self._begins = [0, *(step for step, _ in later)]
+        counts = zip(per_step, *(counts for _, counts in later), strict=True)
         groups = (np.flatnonzero(labeled), np.flatnonzero(~labeled))
         self._streams = [
-            (Shuffled(group, seed, stream), counts)
-            for stream, (group, *counts) in enumerate(zip(groups, per_step, then, strict=True))
+            (Shuffled(group, seed, stream), count)
+            for stream, (group, count) in enumerate(zip(groups, counts, strict=True))
             if len(group)
         ]
 
@@ -242,12 +243,13 @@ class MixedBatches(Sampler[list[int]]):
         for step in range(self.start, self.steps):
             yield [int(i) for stream in self._streams for i in self._part(*stream, step)]
 
-    def _part(self, stream: Shuffled, counts: list[int], step: int) -> np.ndarray:
-        first, then = (count * self.world for count in counts)
-        before = min(step, self._change)
-        start = before * first + (step - before) * then
-        together = stream.take(start, first if step < self._change else then)
-        return together[self.rank :: self.world]
+    def _part(self, stream: Shuffled, counts: Sequence[int], step: int) -> np.ndarray:
+        start = now = 0
+        for count, begin, end in zip(counts, self._begins, [*self._begins[1:], step], strict=True):
+            if step >= begin:
+                now = count * self.world
+                start += (min(step, end) - begin) * now
+        return stream.take(start, now)[self.rank :: self.world]
 
 
 class InOrder(Sampler[list[int]]):

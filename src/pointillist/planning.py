@@ -21,8 +21,11 @@ _BURN_IN, _RAMP = (1000, 0.25), (400, 0.1)
 #: people of LSP, a twentieth of the birds of CUB (``docs/findings.md``).
 _EVERY_WAY = 0.2
 
-#: Share of a training after which a fresh network begins, from weights that know something.
-_RENEWED = 0.4
+#: Share of a training after which a fresh network begins, from weights that know something, and
+#: after which crops get small. The fresh one is worth its steps where it sees the other images so
+#: often; where it does not, the first one has half of the training (``docs/findings.md``).
+_RENEWED, _RELABELED, _HALF = 0.4, 0.7, 0.5
+_FRESH_PASSES = 12
 
 #: Share of labelled crops in a step once it has begun, at least: the few labelled ones have been
 #: seen hundreds of times by then (``docs/findings.md`` has what other shares do).
@@ -52,7 +55,7 @@ def planned(
     planned, and ends the training if it comes first; the schedule then runs by time. Crops are as
     narrow as the labelled points allow, for a network sees the more of an object the larger it
     is; not where boxes are to be found, which are less exact than given ones. For the same reason
-    small crops are larger until the last part of a training of three.
+    small crops are larger until the last part, which then gets more of them a step.
 
     Args:
         config: of a training that has not begun.
@@ -91,7 +94,14 @@ def planned(
         options["known"] = round(max(_FEWEST_KNOWN, labeled / (labeled + unlabeled)), 4)
         longer = max(config.input.width, config.input.height)
         if longer < _CLOSER:
-            options["detail"] = min(round(_CLOSER / longer, 4), _CLOSEST)
+            detail = min(_CLOSER / longer, _CLOSEST)
+            options["detail"] = round(detail, 4)
+            # So many small crops cost what the large ones did.
+            options["last_batch"] = round(detail**2, 2)
+            per_step = config.training.labeled_per_step + config.training.unlabeled_per_step
+            fresh = (_RELABELED - _RENEWED) * steps * processes * per_step
+            if fresh * (1 - options["known"]) < _FRESH_PASSES * unlabeled:
+                options["renewed"] = options["relabeled"] = _HALF
     prediction: dict[str, Any] = {}
     if "margin" not in config.input.model_fields_set and not config.localize:
         reached = reach()

@@ -300,13 +300,16 @@ def _batches(
     store: CropStore, options: TrainingOptions, method: Method, start: int, part: dict[str, int]
 ) -> MixedBatches:
     per_step = (options.labeled_per_step, options.unlabeled_per_step)
-    later, count = None, sum(per_step)
+    later = []
     both = all(per_step) and store.labeled.any() and not store.labeled.all()
     # By the clock nobody knows at which step a share of the training is done.
-    if both and method.labeled_later and options.max_minutes is None:
-        since, share = method.labeled_later
-        labeled = min(max(round(share * count), 1), count - 1)
-        later = (math.ceil(since * options.max_steps), (labeled, count - labeled))
+    if both and options.max_minutes is None:
+        for change in method.later:
+            count = round(change.times * sum(per_step))
+            share = per_step[0] / sum(per_step) if change.labeled is None else change.labeled
+            labeled = min(max(round(share * count), 1), count - 1)
+            begins = math.ceil(change.since * options.max_steps)
+            later.append((begins, (labeled, count - labeled)))
     return MixedBatches(
         store.labeled, per_step, options.max_steps, options.seed, later=later, start=start, **part
     )

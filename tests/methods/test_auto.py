@@ -12,6 +12,7 @@ from test_methods import SIZE, build, make_batch, steps
 from pointillist.augment import ViewMaker, ViewOptions
 from pointillist.batch import Batch, View
 from pointillist.methods.auto import Auto, closer
+from pointillist.methods.base import OtherCrops
 
 
 def ready(**options: object) -> Auto:
@@ -183,9 +184,18 @@ def test_in_the_second_part_each_crop_weighs_the_same(monkeypatch: pytest.Monkey
 
 
 def test_fewer_labelled_crops_come_with_the_second_part() -> None:
-    assert ready(renewed=0.5, known=0.125).labeled_later == (0.5, 0.125)
-    assert ready(renewed=0.5).labeled_later is None
-    assert ready(known=0.125).labeled_later is None  # there is no second part
+    assert ready(renewed=0.5, known=0.125).later == [OtherCrops(0.5, labeled=0.125)]
+    assert ready(renewed=0.5).later == []
+    assert ready(known=0.125).later == []  # there is no second part
+
+
+def test_more_crops_come_when_they_get_smaller() -> None:
+    few = OtherCrops(0.4, labeled=0.25)
+    parts = {"renewed": 0.4, "detail": 2.0, "last_batch": 3.0}
+    assert ready(**parts, known=0.25).later == [few, OtherCrops(0.7, 3, 0.25)]
+    assert ready(**parts).later == [OtherCrops(0.7, 3, None)]
+    assert ready(**parts, known=0.25, relabeled=0.2).later == [few, OtherCrops(0.4, 3, 0.25)]
+    assert ready(renewed=0.4, last_batch=3.0).later == []  # they never get smaller
 
 
 def test_points_without_confidence_teach_nothing() -> None:

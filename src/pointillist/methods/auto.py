@@ -13,7 +13,7 @@ from torch import Tensor
 from pointillist.augment import ViewMaker, ViewOptions
 from pointillist.batch import Batch, shrunk
 from pointillist.crops import CONTEXT
-from pointillist.methods.base import MethodOptions, Setting
+from pointillist.methods.base import MethodOptions, OtherCrops, Setting
 from pointillist.methods.relabeling import Labeller
 from pointillist.methods.semantic_consistency import (
     SemanticConsistency,
@@ -69,6 +69,14 @@ class AutoOptions(SemanticConsistencyOptions):
         description="until then crops have so many times the width and height: who labels need "
         "not see as little as a prediction; planned, up to 160 pixels; without renewed it is 1",
     )
+    last_batch: float = Field(
+        1.0,
+        ge=1,
+        le=16,
+        description="a step has so many times the crops once they have got smaller: it costs no "
+        "more than before then, and there is a label for each; planned: detail squared; not in a "
+        "training by the clock",
+    )
     known: float | None = Field(
         None,
         gt=0,
@@ -121,8 +129,12 @@ class Auto(SemanticConsistency):
                 confidence=self.options.confidence,
                 smoothing=self._closer.sigma,
             )
-            if self.options.known is not None:
-                self.labeled_later = (self.options.renewed, self.options.known)
+            options = self.options
+            if options.known is not None:
+                self.later.append(OtherCrops(options.renewed, labeled=options.known))
+            if self.detail > 1 and options.last_batch > 1:
+                last = max(options.renewed, self._relabeled)
+                self.later.append(OtherCrops(last, options.last_batch, options.known))
             #: How many networks have labelled: none, the first, the fresh one itself.
             self.register_buffer("labellers", torch.zeros((), dtype=torch.long))
             self.labellers: Tensor

@@ -77,6 +77,21 @@ class Setting:
     skeleton: Skeleton
 
 
+@dataclass(frozen=True)
+class OtherCrops:
+    """Other crops a step, from a share of the training on.
+
+    Args:
+        since: that share, in [0, 1].
+        times: how many times as many as the training's options say.
+        labeled: the share of them that is labelled; none: as those options say.
+    """
+
+    since: float
+    times: float = 1.0
+    labeled: float | None = None
+
+
 class Method(nn.Module, ABC):
     """Base class of all methods.
 
@@ -108,9 +123,8 @@ class Method(nn.Module, ABC):
         #: Training crops come with so many times the pixels that predictions are made from, each
         #: way, where a method looks closer for a while.
         self.detail = 1.0
-        #: A share of the training, and the share of a step's crops that are labelled from then on;
-        #: none: so many as the training's options say.
-        self.labeled_later: tuple[float, float] | None = None
+        #: When a step gets other crops than the training's options say, in order.
+        self.later: list[OtherCrops] = []
         #: Set by a method that has given its networks other weights: the training then forgets
         #: the averages and the optimiser's moments of the old ones, and takes it back.
         self.restarted = False
