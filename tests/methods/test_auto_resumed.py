@@ -22,7 +22,7 @@ GIVEN = [
     "method=auto",
     *(
         f"method_options.{option}"
-        for option in ("renewed=0.5", "known=0.25", "confidence=0", "detail=2")
+        for option in ("renewed=0.5", "known=0.25", "confidence=0", "detail=2", "last_batch=2.5")
     ),
 ]
 
@@ -52,20 +52,24 @@ def test_the_later_parts_of_auto_are_resumed(
 @pytest.mark.parametrize(
     ("given", "wanted"),
     [
-        ("training.max_minutes=null", [2] * 3 + [1] * 3),  # a quarter of four from the middle on
-        ("method_options.known=0.01", [2] * 3 + [1] * 3),  # one at least
-        ("method_options.known=0.99", [2] * 3 + [3] * 3),  # and one of the others
-        ("training.max_minutes=60", [2] * 6),  # nobody knows which step will be the middle
+        # A quarter of four from the middle on, and of ten in the last part.
+        ("training.max_minutes=null", [(2, 2)] * 3 + [(1, 3)] * 2 + [(2, 8)]),
+        ("method_options.detail=1", [(2, 2)] * 3 + [(1, 3)] * 3),  # crops never get smaller
+        ("method_options.known=null", [(2, 2)] * 5 + [(5, 5)]),
+        ("method_options.known=0.01", [(2, 2)] * 3 + [(1, 3)] * 2 + [(1, 9)]),  # one at least
+        ("method_options.known=0.99", [(2, 2)] * 3 + [(3, 1)] * 2 + [(9, 1)]),  # of the others too
+        ("training.max_minutes=60", [(2, 2)] * 6),  # nobody knows which step will be the middle
     ],
 )
-def test_most_crops_of_the_second_part_are_not_labelled(
-    given: str, wanted: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_later_parts_have_other_crops(
+    given: str, wanted: list[tuple[int, int]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    labeled = []
+    crops = []
     made = Auto.forward
 
     def forward(self: Auto, batch: Batch) -> dict[str, torch.Tensor]:
-        labeled.append(int(batch.labeled.sum()))
+        labeled = int(batch.labeled.sum())
+        crops.append((labeled, len(batch.labeled) - labeled))
         return made(self, batch)
 
     monkeypatch.setattr(Auto, "forward", forward)
@@ -74,11 +78,11 @@ def test_most_crops_of_the_second_part_are_not_labelled(
     data, val = dots_dataset(tmp_path / "data", 4), dots_dataset(tmp_path / "val", 2, seed=1)
     others = dots_dataset(tmp_path / "others", 4, seed=2)
     train(data, tmp_path / "run", unlabeled=[others], val=val, config=config)
-    assert labeled == wanted
-    labeled.clear()
+    assert crops == wanted
+    crops.clear()
     # Nothing takes their place where there is nothing else: as many stay.
     train(data, tmp_path / "alone", val=val, config=config)
-    assert labeled == [2] * 6
+    assert crops == [(2, 0)] * 6
 
 
 def test_training_crops_come_with_the_pixels_for_a_closer_look(
