@@ -102,9 +102,10 @@ class Auto(SemanticConsistency):
     learnt the few labels by heart, and copies know more than one look. In the last part
     (``relabeled``) its own average labels. Where inputs are small both look closer than a
     prediction does (``detail``), for few labels teach more where there are more pixels, and in
-    the last part the network goes on with fewer: it has to learn to do with less. Without
-    unlabelled images it is supervised training. Where the labelled objects lie every way, crops
-    are turned every way at the end of the first part: what it has learnt by that is in its labels.
+    the last part the network goes on with fewer, in larger steps (``last_batch``): it has to learn
+    to do with less, and has labels enough. Without unlabelled images it is supervised training.
+    Where the labelled objects lie every way, crops are turned every way at the end of the first
+    part: what it has learnt by that is in its labels.
     Some things are not the method's but the training's, and are planned for it from what there is
     (:func:`pointillist.planning.planned`): how many steps, a learning rate that does not fall, how
     narrow the crops are, and a prediction that averages over turned and magnified copies.
