@@ -153,8 +153,7 @@ def _train(
     config = run.config.model_copy(update={"training": training, "localize": False})
     # Every option counts as given: what the run was not planned with is not planned now.
     options = validate(get_method(config.method).Options, config.method_options)
-    if hasattr(options, "known"):  # by the clock it has no say: without one neither, to be alike
-        options = options.model_copy(update={"known": None})
+    options = options.by_the_clock()  # as the first one is: they are to be alike
     config = validate(
         Config, config.model_dump() | {"method_options": options.model_dump(mode="json")}
     )

@@ -11,7 +11,7 @@ from test_methods import SIZE, build, make_batch, steps
 
 from pointillist.augment import ViewMaker, ViewOptions
 from pointillist.batch import Batch, View
-from pointillist.methods.auto import Auto, closer
+from pointillist.methods.auto import Auto, AutoOptions, closer
 from pointillist.methods.base import OtherCrops
 
 
@@ -196,6 +196,9 @@ def test_more_crops_come_when_they_get_smaller() -> None:
     assert ready(**parts).later == [OtherCrops(0.7, 3, None)]
     assert ready(**parts, known=0.25, relabeled=0.2).later == [few, OtherCrops(0.4, 3, 0.25)]
     assert ready(renewed=0.4, last_batch=3.0).later == []  # they never get smaller
+    given = AutoOptions(**parts, known=0.25).by_the_clock()
+    assert ready(**given.model_dump(exclude={"burn_in", "ramp"})).later == []
+    assert given.detail == 2
 
 
 def test_points_without_confidence_teach_nothing() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from pydantic import Field
@@ -88,6 +88,10 @@ class AutoOptions(SemanticConsistencyOptions):
     confidence: float = Field(
         0.25, ge=0, le=1, description="a point that is labelled so counts from this peak on"
     )
+
+    def by_the_clock(self) -> Self:
+        """Without other crops in later parts."""
+        return self.model_copy(update={"known": None, "last_batch": 1.0})
 
 
 class Auto(SemanticConsistency):
