@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -89,7 +89,7 @@ class AutoOptions(SemanticConsistencyOptions):
         0.25, ge=0, le=1, description="a point that is labelled so counts from this peak on"
     )
 
-    def by_the_clock(self) -> Self:
+    def by_the_clock(self) -> AutoOptions:
         """Without other crops in later parts."""
         return self.model_copy(update={"known": None, "last_batch": 1.0})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -30,7 +30,7 @@ class MethodOptions(BaseModel):
         False, description="the published setting; options that are given still have their say"
     )
 
-    def by_the_clock(self) -> Self:
+    def by_the_clock(self) -> MethodOptions:
         """The options, less what has no say in a training whose steps nobody knows."""
         return self
 
