@@ -182,6 +182,11 @@ def test_ranges_that_make_no_sense(ranges: list[str], message: str) -> None:
         (["train=1", "val=7"], "val: there is no group of number 7; there are 3, numbers 1 to 3"),
         (["train=1", "val=bb"], "val: there is no group 'bb'. did you mean 'b'?"),
         (["train=1:2"], "train: there is no group '1:2'"),
+        (
+            ["train=1,val=2"],
+            "train: there is no group 'val=2'. Say --groups once for each part: "
+            "--groups train=1-30 --groups val=31-37.",
+        ),
     ],
 )
 def test_groups_that_make_no_sense(groups: list[str], message: str) -> None:

@@ -233,9 +233,10 @@ def _find_groups(part: str, text: str, names: list[str]) -> list[int]:
                 )
             found += there
         else:
-            raise ConfigError(
-                f"{part}: there is no group '{token}'", do=did_you_mean(token, names[:50])
-            )
+            do = did_you_mean(token, names[:50])
+            if re.search(r"\w+=", token):
+                do = "Say --groups once for each part: --groups train=1-30 --groups val=31-37."
+            raise ConfigError(f"{part}: there is no group '{token}'", do=do)
     return list(dict.fromkeys(found))
 
 
