@@ -138,8 +138,7 @@ class Auto(SemanticConsistency):
             if options.known is not None:
                 self.later.append(OtherCrops(options.renewed, labeled=options.known))
             if self.detail > 1 and options.last_batch > 1:
-                last = max(options.renewed, self._relabeled)
-                self.later.append(OtherCrops(last, options.last_batch, options.known))
+                self.later.append(OtherCrops(self._shrinks, options.last_batch, options.known))
             #: How many networks have labelled: none, the first, the fresh one itself.
             self.register_buffer("labellers", torch.zeros((), dtype=torch.long))
             self.labellers: Tensor
@@ -236,7 +235,12 @@ class Auto(SemanticConsistency):
     @property
     def _looks_closer(self) -> bool:
         """Whether crops are larger than those of a prediction."""
-        return self.detail > 1 and self.progress < max(self.options.renewed, self._relabeled)
+        return self.detail > 1 and self.progress < self._shrinks
+
+    @property
+    def _shrinks(self) -> float:
+        """From which share on they are as small as those."""
+        return max(self.options.renewed, self._relabeled)
 
     def validation_figures(self, output: LocalizerOutput, annotated: Tensor) -> dict[str, Tensor]:
         """None: what representations are like is for those who study them."""
