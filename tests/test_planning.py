@@ -78,9 +78,29 @@ def test_a_long_training_does_not_keep_the_teacher_waiting(
     assert config.method_options == {"burn_in": burn_in, "ramp": ramp}
 
 
-def test_a_training_by_the_clock_has_the_methods_shares() -> None:
+@pytest.mark.parametrize(
+    ("sets", "burn_in", "ramp"),
+    [
+        ([], 0.1, 0.04),  # a quarter and a tenth of the 0.4 until a fresh network begins
+        (["training.max_steps=8000"], 0.1, 0.04),
+        (["training.max_steps=20_000"], 0.05, 0.02),  # 1,000 and 400 steps
+        (["method_options.renewed=0.6"], 0.15, 0.06),
+        (["method_options.renewed=1"], 0.25, 0.1),
+        (["training.max_minutes=5"], 0.1, 0.04),
+    ],
+)
+def test_the_teacher_begins_early_in_the_first_networks_training(
+    sets: list[str], burn_in: float, ramp: float
+) -> None:
+    config = make_config(sets=["model.pretrained=true", *sets])
+    options = planned(config, 85, 400, lambda: 0.0, nobody).method_options
+    assert (options["burn_in"], options["ramp"]) == (burn_in, ramp)
+    AutoOptions(**options)
+
+
+def test_a_training_by_the_clock_has_shares_of_its_time() -> None:
     config = planned(make_config(sets=["training.max_minutes=5"]), 375, 7125, lambda: 0.0, nobody)
-    assert config.method_options == {}
+    assert config.method_options == {"burn_in": 0.25, "ramp": 0.1}
 
 
 @pytest.mark.parametrize(

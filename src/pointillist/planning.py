@@ -14,7 +14,8 @@ _LABELED_STEPS, _LABELED_PASSES, _UNLABELED_PASSES = 2000, 10, 20
 #: Bounds of a schedule.
 _FEWEST, _MOST = 3000, 40_000
 
-#: Steps after which the teacher begins, and in which its weight grows; and as shares, at most.
+#: Steps after which the teacher begins, and in which its weight grows; and as shares of the first
+#: network's training, at most.
 _BURN_IN, _RAMP = (1000, 0.25), (400, 0.1)
 
 #: Objects lie every way where more than this share is turned by over 90 degrees: a third of the
@@ -80,9 +81,6 @@ def planned(
         training["schedule"] = "constant"
     steps = training.get("max_steps", config.training.max_steps)
     options: dict[str, Any] = {}
-    if config.training.max_minutes is None:  # otherwise nobody knows how many steps there will be
-        for name, (most, share) in (("burn_in", _BURN_IN), ("ramp", _RAMP)):
-            options[name] = min(share, most / steps)
     open_to_plan = (
         "rotation" not in config.views.model_fields_set and "turned" not in config.method_options
     )
@@ -102,6 +100,11 @@ def planned(
             fresh = (_RELABELED - _RENEWED) * steps * processes * per_step
             if fresh * (1 - options["known"]) < _FRESH_PASSES * unlabeled:
                 options["renewed"] = options["relabeled"] = _HALF
+    first = (options | config.method_options).get("renewed", 1.0)
+    for name, (most, share) in (("burn_in", _BURN_IN), ("ramp", _RAMP)):
+        options[name] = round(share * first, 4)
+        if config.training.max_minutes is None:  # otherwise nobody knows how many steps there are
+            options[name] = min(options[name], most / steps)
     prediction: dict[str, Any] = {}
     if "margin" not in config.input.model_fields_set and not config.localize:
         reached = reach()
