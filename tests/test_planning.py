@@ -9,6 +9,7 @@ import pytest
 
 from core_cases import dots_dataset, tiny_config
 from pointillist.config import make_config
+from pointillist.errors import ConfigError
 from pointillist.methods.auto import AutoOptions
 from pointillist.planning import planned, schedule
 from pointillist.training import train
@@ -171,6 +172,23 @@ def test_who_labels_looks_closer_at_small_crops(
     assert options.get("detail") == detail
     assert options.get("last_batch") == (detail and pytest.approx(detail**2, abs=0.01))
     AutoOptions(**options)
+
+
+@pytest.mark.parametrize(("detail", "last_batch"), [(2.0, 4.0), (1.0, None)])
+def test_a_detail_that_is_given_has_a_say_in_the_plan(
+    detail: float, last_batch: float | None
+) -> None:
+    sets = ["model.pretrained=true", "input.width=96", "input.height=96"]
+    config = make_config(sets=[*sets, f"method_options.detail={detail}"])
+    options = planned(config, 85, 7125, lambda: 0.0, nobody).method_options
+    assert (options["detail"], options.get("last_batch")) == (detail, last_batch)
+    assert options["renewed"] == (0.5 if detail > 1 else 0.4)  # only small crops make two parts
+
+
+def test_a_wrong_option_is_told_before_anything_is_planned_from_it() -> None:
+    config = make_config(sets=["model.pretrained=true", "method_options.renewed=often"])
+    with pytest.raises(ConfigError, match="option 'renewed' is 'often'"):
+        planned(config, 375, 7125, lambda: 0.0, nobody)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pointillist.config import Config
+from pointillist.config import Config, validate
+from pointillist.methods.auto import AutoOptions
 
 #: Steps on the labels alone until nothing more comes of them, and passes over the labelled and the
 #: other images: after ten of these it still learns (``docs/findings.md``).
@@ -65,9 +66,14 @@ def planned(
             (:func:`pointillist.poses.turned_share`).
         reach: computes how far out in their boxes points lie (:func:`pointillist.poses.reach`).
             Neither is asked where nothing depends on it.
+
+    Raises:
+        ConfigError: an option of the method is wrong.
     """
     if config.method != "auto":
         return config
+    options_given = validate(AutoOptions, config.method_options, where="method_options")
+    given: dict[str, Any] = options_given.model_dump(exclude_unset=True)
     training: dict[str, Any] = {}
     processes = config.training.devices * config.training.nodes
     if "max_steps" not in config.training.model_fields_set:
@@ -81,26 +87,24 @@ def planned(
         training["schedule"] = "constant"
     steps = training.get("max_steps", config.training.max_steps)
     options: dict[str, Any] = {}
-    open_to_plan = (
-        "rotation" not in config.views.model_fields_set and "turned" not in config.method_options
-    )
+    open_to_plan = "rotation" not in config.views.model_fields_set and "turned" not in given
     if open_to_plan and turned() > _EVERY_WAY:
         options["turned"] = 180.0
     pretrained = config.model.pretrained or config.model.weights is not None
-    if unlabeled and pretrained and config.method_options.get("renewed") != 1:
+    if unlabeled and pretrained and given.get("renewed") != 1:
         options["renewed"] = _RENEWED
         options["known"] = round(max(_FEWEST_KNOWN, labeled / (labeled + unlabeled)), 4)
-        longer = max(config.input.width, config.input.height)
-        if longer < _CLOSER:
-            detail = min(_CLOSER / longer, _CLOSEST)
-            options["detail"] = round(detail, 4)
+        closer = min(_CLOSER / max(config.input.width, config.input.height), _CLOSEST)
+        detail = given.get("detail", round(closer, 4))
+        if detail > 1:
+            options["detail"] = detail
             # So many small crops cost what the large ones did.
             options["last_batch"] = round(detail**2, 2)
             per_step = config.training.labeled_per_step + config.training.unlabeled_per_step
             fresh = (_RELABELED - _RENEWED) * steps * processes * per_step
             if fresh * (1 - options["known"]) < _FRESH_PASSES * unlabeled:
                 options["renewed"] = options["relabeled"] = _HALF
-    first = (options | config.method_options).get("renewed", 1.0)
+    first = (options | given).get("renewed", 1.0)
     for name, (most, share) in (("burn_in", _BURN_IN), ("ramp", _RAMP)):
         options[name] = round(share * first, 4)
         if config.training.max_minutes is None:  # otherwise nobody knows how many steps there are
