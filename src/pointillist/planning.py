@@ -72,8 +72,9 @@ def planned(
     """
     if config.method != "auto":
         return config
-    options_given = validate(AutoOptions, config.method_options, where="method_options")
-    given: dict[str, Any] = options_given.model_dump(exclude_unset=True)
+    given = validate(AutoOptions, config.method_options, "method_options").model_dump(
+        exclude_unset=True
+    )
     training: dict[str, Any] = {}
     processes = config.training.devices * config.training.nodes
     if "max_steps" not in config.training.model_fields_set:
