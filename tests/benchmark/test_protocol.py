@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pointillist.benchmark.cells import Cell, run_cell
+from pointillist.benchmark.paper import part_cells
 from pointillist.benchmark.protocol import DataSource, Protocol, open_protocol, protocol_names
 from pointillist.errors import ConfigError, DataError
 from pointillist.formats import open_dataset
@@ -26,12 +27,22 @@ def test_every_row_of_every_protocol_gives_a_config(
 ) -> None:
     monkeypatch.setenv("POINTILLIST_WEIGHTS", str(tmp_path))
     protocol = open_protocol(name)
-    for row in protocol.methods:
+    for row in [*protocol.methods, *protocol.variants]:
         config = protocol.config_for(row, 3, {"max_steps": 7})
         assert config.method in METHODS
         METHODS[config.method].Options(**config.method_options)
         assert config.training.seed == 3
         assert config.training.max_steps == 7
+
+
+def test_variants_run_only_where_they_are_named() -> None:
+    protocol = open_protocol("cub-small")
+    assert protocol.method_of("auto_longer") == "auto"
+    rows = {cell.method for cell in part_cells(protocol, None)}
+    assert {"auto", "supervised"} <= rows
+    assert "auto_longer" not in rows
+    (cell,) = part_cells(protocol, None, rows=["auto_longer"], fractions=[5], seeds=1)
+    assert cell.method == "auto_longer"
 
 
 @pytest.mark.parametrize("name", ["lsp", "cub", "mpii", "atrw"])

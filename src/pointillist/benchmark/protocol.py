@@ -70,6 +70,10 @@ class Protocol(BaseModel):
     methods: dict[str, dict[str, Any]] = Field(
         description="name in the table -> method and options that differ from config"
     )
+    variants: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="the same for rows that run only where they are asked for by name",
+    )
     config: dict[str, Any] = {}
     published: dict[int, dict[str, dict[float, str]]] = Field(
         default_factory=dict,
@@ -115,7 +119,7 @@ class Protocol(BaseModel):
         """The config of one cell.
 
         Args:
-            row: of :attr:`methods`, or one of :data:`~.ablations.CHANGED`.
+            row: of :attr:`methods` or :attr:`variants`, or one of :data:`~.ablations.CHANGED`.
             seed: of the training.
             training: options that bound it, over those of the protocol.
 
@@ -147,14 +151,15 @@ class Protocol(BaseModel):
         return values
 
     def _row(self, row: str) -> dict[str, Any]:
-        if row in self.methods:
-            return self.methods[row]
+        own = self.methods | self.variants
+        if row in own:
+            return own[row]
         changed = {name: change for name, change in CHANGED.items() if change.of in self.methods}
         if row in changed:
             whole = {"method": changed[row].of} | self.methods[changed[row].of]
             given = whole.get("method_options", {})
             return whole | {"method_options": given | changed[row].apply(whole["method"], given)}
-        known = [*self.methods, *changed]
+        known = [*own, *changed]
         raise ConfigError(
             f"protocol {self.name} has no method '{row}'", do=did_you_mean(row, known)
         )

@@ -52,7 +52,7 @@ def table_rows(protocol: Protocol, results: Results, table: int | None = None) -
     published = protocol.published.get(1, {})
     # Rows with scaled weights are for a figure.
     hidden = set(CHANGED) - set(ABLATIONS)
-    known = [*protocol.methods, *ABLATIONS]
+    known = [*protocol.methods, *protocol.variants, *ABLATIONS]
     shown = (100.0, 0.0)  # what a part of the unlabelled images is worth, Table 3 tells
     measured = values.rows(*shown)
     order = [row for row in known if row in measured]
