@@ -8,19 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pointillist.benchmark.tables import markdown
+from pointillist.benchmark.tables import markdown, verdict
 from pointillist.files import read_json, write_text
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
 RESULTS = ROOT / "benchmarks" / "results"
 BEGIN, END = "<!-- speed -->", "<!-- end of speed -->"
-
-
-def verdict(value: float, target: float, *, least: bool = True) -> str:
-    """Whether a target was met, in words that cannot be overlooked."""
-    met = value >= target if least else value <= target
-    return f"{'at least' if least else 'at most'} {target:g}: {'met' if met else '**missed**'}"
 
 
 def plain_loop(result: dict[str, Any]) -> str:

@@ -163,3 +163,25 @@ def test_the_speed_tables_are_those_of_the_result_files() -> None:
     page = script("make_speed_tables").page
     text = (DOCS / "benchmarks.md").read_text(encoding="utf-8")
     assert page(text) == text, "run: python docs/make_speed_tables.py"
+
+
+def test_the_goals_are_compared_with_the_result_files() -> None:
+    page, goals = DOCS / "findings.md", script("make_goals").table()
+    again = "run: python docs/make_goals.py"
+    assert fill_in(page, "goals", goals) == page.read_text(encoding="utf-8"), again
+
+
+def test_a_missed_goal_is_shown_as_missed() -> None:
+    goals = script("make_goals")
+    ours, theirs = goals.Scores([60.0, 61.0], [59.0]), goals.Scores([61.0], [58.0])
+    row = goals.compare("over", ours, theirs, 0, "other")
+    assert row == [
+        "over",
+        "60.5 ± 0.7 (2 seeds)",
+        "other 61.0 (1 seed)",
+        "-0.5",
+        "0: **missed**",
+        "+1.0",
+    ]
+    assert goals.compare("over", ours, theirs, -0.5)[4] == "-0.5: met"
+    assert goals.compare("over", goals.Scores([]), theirs, 0)[1] == "not measured"

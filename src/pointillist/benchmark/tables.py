@@ -189,6 +189,12 @@ def by_look(rows: list[list[str]]) -> dict[str, list[list[str]]]:
     return {"": [row[:usual] for row in rows], _ONE_LOOK: once}
 
 
+def verdict(value: float, target: float, *, least: bool = True) -> str:
+    """Whether a target was met, in words that cannot be overlooked."""
+    met = value >= target if least else value <= target
+    return f"{'at least' if least else 'at most'} {target:g}: {'met' if met else '**missed**'}"
+
+
 def markdown(rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = [f"| {' | '.join(row)} |" for row in rows]

@@ -1,0 +1,163 @@
+"""Puts what was aimed at, and what was measured, into docs/findings.md.
+
+python docs/make_goals.py
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pointillist.benchmark.grid import load_results
+from pointillist.benchmark.protocol import open_protocol
+from pointillist.benchmark.tables import fill_in, markdown, verdict
+from pointillist.files import read_json, write_text
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "findings.md"
+RESULTS = ROOT / "benchmarks" / "results"
+
+SMALL = ("lsp-small", "cub-small")
+SCORE = "pck@0.1"
+HEAD = ["goal, in points", "measured", "against", "difference", "at least", "one look"]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """A metric of the same training with several seeds, in percent; from one look too."""
+
+    usual: Sequence[float]
+    once: Sequence[float] = ()
+
+    def text(self) -> str:
+        """Mean, standard deviation, seeds."""
+        if not self.usual:
+            return "not measured"
+        count = len(self.usual)
+        spread = f" ± {np.std(self.usual, ddof=1):.1f}" if count > 1 else ""
+        return f"{np.mean(self.usual):.1f}{spread} ({count} seed{'s' if count > 1 else ''})"
+
+
+def scores(results: Sequence[Mapping[str, Any]]) -> Scores:
+    """Of result files."""
+    of = [[100 * r[look][SCORE]["value"] for r in results] for look in ("metrics", "one_look")]
+    return Scores(*of)
+
+
+def cell(protocol: str, row: str, fraction: float, unlabeled: float = 100) -> Scores:
+    """Of a row of a small protocol; labels in percent, and the other images."""
+    place = (row, fraction, unlabeled)
+    found = load_results(RESULTS, protocol)
+    return scores([r for r in found if (r["method"], r["fraction"], r["unlabeled"]) == place])
+
+
+def compare(goal: str, ours: Scores, theirs: Scores, least: float, name: str = "") -> list[str]:
+    """One goal: its scores, and whether the difference of the means is what was aimed at."""
+    row = [goal, ours.text(), f"{name} {theirs.text()}".lstrip()]
+    if not ours.usual or not theirs.usual:
+        return [*row, "", f"{least:g}", ""]
+    gained = float(np.mean(ours.usual) - np.mean(theirs.usual))
+    met = verdict(gained, least).removeprefix("at least ")
+    once = f"{np.mean(ours.once) - np.mean(theirs.once):+.1f}" if ours.once and theirs.once else ""
+    return [*row, f"{gained:+.1f}", met, once]
+
+
+def best_other(protocol: str, fraction: float) -> tuple[str, Scores]:
+    """The row with the highest mean of all that are not auto, nor as long or as prepared."""
+    methods = [row for row in open_protocol(protocol).methods if row != "auto"]
+    known = {row: cell(protocol, row, fraction) for row in methods}
+    measured = {row: found for row, found in known.items() if found.usual}
+    if not measured:
+        return "", Scores(())
+    best = max(measured, key=lambda row: np.mean(measured[row].usual))
+    return best, measured[best]
+
+
+def small(protocol: str) -> list[list[str]]:
+    """The goals of a small protocol."""
+    half, few = (cell(protocol, "supervised", fraction) for fraction in (50, 5))
+    wanted = {"lsp-small": 5.0, "cub-small": 2.0}[protocol]
+    consistent = cell(protocol, "semantic_consistency", 5)
+    rows = [
+        compare("semantic consistency over supervised, 5 %", consistent, few, wanted),
+        compare("`auto` with 5 %, supervised with 50 %", cell(protocol, "auto", 5), half, 0),
+        compare(
+            "the same, both with more steps",
+            cell(protocol, "auto_longer", 5),
+            cell(protocol, "supervised_longer", 50),
+            0,
+        ),
+    ]
+    for fraction in (5, 10, 20):
+        name, other = best_other(protocol, fraction)
+        ours = cell(protocol, "auto", fraction)
+        goal = f"`auto` over every other method, {fraction} %"
+        rows.append(compare(goal, ours, other, 0, name))
+    everything = cell(protocol, "supervised", 100)
+    rows += [
+        compare("`auto`, all labels", cell(protocol, "auto", 100), everything, -0.5),
+        compare("`auto`, 5 % and no other images", cell(protocol, "auto", 5, 0), few, -0.5),
+    ]
+    return [[f"{protocol}: {row[0]}", *row[1:]] for row in rows]
+
+
+def calibration() -> list[list[str]]:
+    """How wrong the confidence of each method is on LSP with 5 % of the labels."""
+    worst: dict[str, list[float]] = {}
+    for result in load_results(RESULTS, "lsp-small"):
+        error = result["metrics"].get("calibration_error")
+        if result["fraction"] == 5 and error is not None:
+            worst.setdefault(result["method"], []).append(error["value"])
+    shown = [row for row in open_protocol("lsp-small").methods if row in worst]
+    head = ["lsp-small, 5 %: calibration error", "seeds", "largest", "at most"]
+    rows = []
+    for row in shown:
+        met = verdict(max(worst[row]), 0.05, least=False).removeprefix("at most ")
+        rows.append([row, str(len(worst[row])), f"{max(worst[row]):.3f}", met])
+    return [head, *rows]
+
+
+def suggested(arm: str) -> Scores:
+    """100 labels and 100 more, chosen in one way."""
+    files = sorted((RESULTS / "suggest").glob(f"{arm}-seed*.json"))
+    return Scores([100 * read_json(file)["metrics"][SCORE]["value"] for file in files])
+
+
+def frames() -> list[list[str]]:
+    """The mean error on frames of video, each method predicting as it does by default."""
+    rows = [["mean pixel error", "seeds", "auto", "supervised", "is to be less"]]
+    looks = {"auto": "copies", "supervised": "one look"}
+    for data in ("ultrasound", "mirror_mouse"):
+        found = [read_json(file) for file in sorted((RESULTS / "few_frames").glob(f"{data}-*"))]
+        errors = {
+            method: [
+                result["metrics"][look]["pixel_error_mean"]["value"]
+                for result in found
+                if result["method"] == method
+            ]
+            for method, look in looks.items()
+        }
+        auto, plain = (float(np.mean(errors[method])) for method in looks)
+        met = "met" if auto < plain else "**missed**"
+        seeds = "/".join(dict.fromkeys(str(len(values)) for values in errors.values()))
+        rows.append([data, seeds, f"{auto:.2f}", f"{plain:.2f}", met])
+    return rows
+
+
+def table() -> str:
+    """Every goal that is a score, frames of video, and the calibration."""
+    rows = [row for protocol in SMALL for row in small(protocol)]
+    demo = read_json(RESULTS / "demo" / "results.json")
+    auto, plain = scores([demo["auto"]]), scores([demo["supervised"]])
+    rows.append(compare("demo: `auto` over supervised", auto, plain, 10))
+    both, chance = suggested("both"), suggested("random")
+    rows.append(compare("suggest: 100 more by `both` over chance", both, chance, 1))
+    return "\n\n".join(markdown(part) for part in ([HEAD, *rows], frames(), calibration()))
+
+
+if __name__ == "__main__":
+    write_text(PAGE, fill_in(PAGE, "goals", table()))
