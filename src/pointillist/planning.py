@@ -75,58 +75,88 @@ def planned(
     given = validate(AutoOptions, config.method_options, "method_options").model_dump(
         exclude_unset=True
     )
-    training: dict[str, Any] = {}
-    processes = config.training.devices * config.training.nodes
-    if "max_steps" not in config.training.model_fields_set:
-        training["max_steps"] = schedule(
-            labeled,
-            unlabeled,
-            processes * config.training.labeled_per_step,
-            processes * config.training.unlabeled_per_step,
-        )
-    if unlabeled and "schedule" not in config.training.model_fields_set:
-        training["schedule"] = "constant"
+    training = _training(config, labeled, unlabeled)
     steps = training.get("max_steps", config.training.max_steps)
     options: dict[str, Any] = {}
     open_to_plan = "rotation" not in config.views.model_fields_set and "turned" not in given
     if open_to_plan and turned() > _EVERY_WAY:
         options["turned"] = 180.0
-    pretrained = config.model.pretrained or config.model.weights is not None
-    if unlabeled and pretrained and given.get("renewed") != 1:
-        options["renewed"] = _RENEWED
-        options["known"] = round(max(_FEWEST_KNOWN, labeled / (labeled + unlabeled)), 4)
-        closer = min(_CLOSER / max(config.input.width, config.input.height), _CLOSEST)
-        detail = given.get("detail", round(closer, 4))
-        if detail > 1:
-            options["detail"] = detail
-            # So many small crops cost what the large ones did.
-            options["last_batch"] = round(detail**2, 2)
-            per_step = config.training.labeled_per_step + config.training.unlabeled_per_step
-            fresh = (_RELABELED - _RENEWED) * steps * processes * per_step
-            if fresh * (1 - options["known"]) < _FRESH_PASSES * unlabeled:
-                options["renewed"] = options["relabeled"] = _HALF
-    first = (options | given).get("renewed", 1.0)
-    for name, (most, share) in (("burn_in", _BURN_IN), ("ramp", _RAMP)):
-        options[name] = round(share * first, 4)
-        if config.training.max_minutes is None:  # otherwise nobody knows how many steps there are
-            options[name] = min(options[name], most / steps)
-    prediction: dict[str, Any] = {}
-    if "margin" not in config.input.model_fields_set and not config.localize:
-        reached = reach()
-        if reached is not None:
-            narrow = max(_NARROWEST, _BEYOND * reached)
-            prediction["margin"] = round(min(narrow, config.input.margin), 2)
-    if "copies" not in config.input.model_fields_set:
-        prediction["copies"] = True
-    if "smoothing" not in config.input.model_fields_set:
-        prediction["smoothing"] = config.input.sigma
+    options |= _networks(config, given, labeled, unlabeled, steps)
+    options |= _waiting(config, (options | given).get("renewed", 1.0), steps)
     return config.model_copy(
         update={
             "training": config.training.model_copy(update=training),
             "method_options": options | config.method_options,
-            "input": config.input.model_copy(update=prediction),
+            "input": config.input.model_copy(update=_prediction(config, reach)),
         }
     )
+
+
+def _training(config: Config, labeled: int, unlabeled: int) -> dict[str, Any]:
+    """Options of the training: how many steps, and a rate that stays."""
+    options, given = config.training, config.training.model_fields_set
+    training: dict[str, Any] = {}
+    if "max_steps" not in given:
+        processes = options.devices * options.nodes
+        training["max_steps"] = schedule(
+            labeled,
+            unlabeled,
+            processes * options.labeled_per_step,
+            processes * options.unlabeled_per_step,
+        )
+    if unlabeled and "schedule" not in given:
+        training["schedule"] = "constant"
+    return training
+
+
+def _networks(
+    config: Config, given: dict[str, Any], labeled: int, unlabeled: int, steps: int
+) -> dict[str, Any]:
+    """Options of the method: when another network begins, and what it sees."""
+    pretrained = config.model.pretrained or config.model.weights is not None
+    if not unlabeled or not pretrained or given.get("renewed") == 1:
+        return {}
+    known = round(max(_FEWEST_KNOWN, labeled / (labeled + unlabeled)), 4)
+    options = {"renewed": _RENEWED, "known": known}
+    closer = min(_CLOSER / max(config.input.width, config.input.height), _CLOSEST)
+    detail = given.get("detail", round(closer, 4))
+    if detail > 1:
+        options["detail"] = detail
+        # So many small crops cost what the large ones did.
+        options["last_batch"] = round(detail**2, 2)
+        training = config.training
+        per_step = training.labeled_per_step + training.unlabeled_per_step
+        crops = steps * training.devices * training.nodes * per_step
+        fresh = (_RELABELED - _RENEWED) * crops * (1 - known)
+        if fresh < _FRESH_PASSES * unlabeled:
+            options["renewed"] = options["relabeled"] = _HALF
+    return options
+
+
+def _waiting(config: Config, first: float, steps: int) -> dict[str, Any]:
+    """Options of the method: how long the teacher waits and grows, of the first network's share."""
+    options = {}
+    for name, (most, share) in (("burn_in", _BURN_IN), ("ramp", _RAMP)):
+        options[name] = round(share * first, 4)
+        if config.training.max_minutes is None:  # otherwise nobody knows how many steps there are
+            options[name] = min(options[name], most / steps)
+    return options
+
+
+def _prediction(config: Config, reach: Callable[[], float | None]) -> dict[str, Any]:
+    """Options of the input: narrow crops, copies, smoothed heatmaps."""
+    given = config.input.model_fields_set
+    prediction: dict[str, Any] = {}
+    if "margin" not in given and not config.localize:
+        reached = reach()
+        if reached is not None:
+            narrow = max(_NARROWEST, _BEYOND * reached)
+            prediction["margin"] = round(min(narrow, config.input.margin), 2)
+    if "copies" not in given:
+        prediction["copies"] = True
+    if "smoothing" not in given:
+        prediction["smoothing"] = config.input.sigma
+    return prediction
 
 
 def schedule(labeled: int, unlabeled: int, labeled_per_step: int, unlabeled_per_step: int) -> int:
