@@ -1,6 +1,6 @@
-"""Puts what was aimed at, and what was measured, into docs/findings.md.
+"""Puts the goals, and the forms that auto has had, with their scores into docs/findings.md.
 
-python docs/make_goals.py
+python docs/make_findings_tables.py
 """
 
 from __future__ import annotations
@@ -24,6 +24,36 @@ RESULTS = ROOT / "benchmarks" / "results"
 SMALL = ("lsp-small", "cub-small")
 SCORE = "pck@0.1"
 HEAD = ["goal, in points", "measured", "against", "difference", "at least", "one look"]
+
+#: What auto is compared with, and the forms that it has had: name -> files below the results.
+FORMS = {
+    "lsp-small, 8,000 steps": {
+        "supervised, 50 %": "lsp-small/supervised-50-seed*.json",
+        "supervised, all labels": "lsp-small/supervised-100-seed*.json",
+        "**`auto`, 5 %**": "lsp-small/auto-5-seed*.json",
+        "as many crops in its last steps (`auto_two_parts`)": "lsp-small/auto_two_parts-5-*.json",
+        "three parts": "tuning/lsp-auto-seed*-three-parts.json",
+        "two parts, an eighth of labelled crops, turned at the end": "tuning/lsp-auto-seed*-"
+        "eighth-labelled.json",
+        "two parts, half of them, turned at the end": "tuning/lsp-auto-seed*-half-labelled.json",
+        "before the closer look": "tuning/lsp-auto-seed*-before-closer-look.json",
+    },
+    "cub-small, 3,000 steps": {
+        "supervised, 50 %": "cub-small/supervised-50-seed*.json",
+        "**`auto`, 5 %**": "cub-small/auto-5-seed*.json",
+        "the teacher later": "tuning/cub-auto-seed*-late-teacher.json",
+        "that, and as many crops in its last steps": "tuning/cub-auto-seed*-32-crops.json",
+        "two parts, a rate that falls (`auto_two_parts`)": "cub-small/auto_two_parts-5-*.json",
+        "that, an eighth of labelled crops": "tuning/cub-auto-seed*-eighth-labelled.json",
+        "that, half of them": "tuning/cub-auto-seed*-half-labelled.json",
+        "before the closer look": "tuning/cub-auto-seed*-before-closer-look.json",
+    },
+    "cub-small, 6,000 steps": {
+        "supervised, 50 %": "cub-small/supervised_longer-50-seed*.json",
+        "**`auto`, 5 %**": "cub-small/auto_longer-5-seed*.json",
+        "two parts, a rate that stays": "tuning/cub-auto-longer-seed*-two-parts.json",
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -148,6 +178,27 @@ def frames() -> list[list[str]]:
     return rows
 
 
+def forms() -> list[list[list[str]]]:
+    """A table for each protocol and number of steps."""
+    tables = []
+    for title, files in FORMS.items():
+        rows = [[title, "seeds", "copies or mirror image", "one look", "minutes", "files"]]
+        for name, pattern in files.items():
+            found = [read_json(file) for file in sorted(RESULTS.glob(pattern))]
+            if not found:
+                rows.append([name, "", "not measured", "", "", ""])
+                continue
+            usual, once = (
+                ", ".join(f"{100 * result[look][SCORE]['value']:.1f}" for result in found)
+                for look in ("metrics", "one_look")
+            )
+            seeds = ", ".join(str(result["seed"]) for result in found)
+            minutes = ", ".join(f"{result['minutes']:.0f}" for result in found)
+            rows.append([name, seeds, usual, once, minutes, f"`{pattern}`"])
+        tables.append(rows)
+    return tables
+
+
 def table() -> str:
     """Every goal that is a score, frames of video, and the calibration."""
     rows = [row for protocol in SMALL for row in small(protocol)]
@@ -159,5 +210,11 @@ def table() -> str:
     return "\n\n".join(markdown(part) for part in ([HEAD, *rows], frames(), calibration()))
 
 
+def places() -> dict[str, str]:
+    """What belongs between which marks of the page."""
+    return {"goals": table(), "forms": "\n\n".join(markdown(rows) for rows in forms())}
+
+
 if __name__ == "__main__":
-    write_text(PAGE, fill_in(PAGE, "goals", table()))
+    for place, text in places().items():
+        write_text(PAGE, fill_in(PAGE, place, text))
