@@ -65,6 +65,29 @@ def test_optimizer_groups() -> None:
         assert rate == pytest.approx(0.001 if ".backbone." in name else 0.01), name
 
 
+def test_a_method_may_slow_its_backbone_as_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        Supervised, "backbone_factor", lambda self, done: 0.5 if done >= 0.5 else 1.0
+    )
+    trained = module(
+        "training.max_steps=8",
+        "training.warmup_steps=2",
+        "training.schedule=constant",
+        "training.learning_rate=0.01",
+        "training.backbone_rate=0.1",
+    )
+    made = trained.configure_optimizers()
+    optimizer, scheduler = made["optimizer"], made["lr_scheduler"]["scheduler"]
+    rates: dict[bool, list[float]] = {True: [], False: []}
+    for _ in range(6):
+        for group in {g["backbone"]: g for g in optimizer.param_groups}.values():
+            rates[group["backbone"]].append(group["lr"])
+        optimizer.step()
+        scheduler.step()
+    assert rates[False] == pytest.approx([0.005, 0.01, 0.01, 0.01, 0.01, 0.01])
+    assert rates[True] == pytest.approx([0.0005, 0.001, 0.001, 0.001, 0.0005, 0.0005])
+
+
 def test_optimizer_kind_and_clipping() -> None:
     adam = make_optimizer(method(tiny_config()), TrainingOptions(optimizer="adam"))
     assert type(adam) is torch.optim.Adam

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import lightning as L
@@ -186,7 +187,11 @@ class TrainingModule(L.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         optimizer = make_optimizer(self.method, self.options)
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate_factor)
+        factors: list[Callable[[int], float]] = [
+            self._backbone_factor if group["backbone"] else self._rate_factor
+            for group in optimizer.param_groups
+        ]
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factors)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
@@ -194,6 +199,9 @@ class TrainingModule(L.LightningModule):
 
     def _rate_factor(self, step: int) -> float:
         return rate_factor(step, self._share_at(step), self.options)
+
+    def _backbone_factor(self, step: int) -> float:
+        return self._rate_factor(step) * self.method.backbone_factor(self._share_at(step))
 
     # -- validation ----------------------------------------------------------------------------
 
@@ -261,6 +269,7 @@ def make_optimizer(method: Method, options: TrainingOptions) -> torch.optim.Opti
             "params": members,
             "lr": options.learning_rate * (options.backbone_rate if in_backbone else 1.0),
             "weight_decay": options.weight_decay if decays else 0.0,
+            "backbone": in_backbone,
         }
         for (in_backbone, decays), members in groups.items()
     ]

@@ -33,6 +33,10 @@ _FRESH_PASSES = 12
 #: seen hundreds of times by then (``docs/findings.md`` has what other shares do).
 _FEWEST_KNOWN = 0.25
 
+#: Rate of a fresh network's backbone: it has a label for each image, not all of them right, and
+#: what it knew before is worth keeping (``docs/findings.md``).
+_FRESH_BACKBONE = 0.3
+
 #: Pixels of the longer side until the last part: a pretrained network knows objects of about this
 #: size. At most so many times the usual pixels each way.
 _CLOSER, _CLOSEST = 160, 4.0
@@ -130,6 +134,10 @@ def _networks(
         fresh = (_RELABELED - _RENEWED) * crops * (1 - known)
         if fresh < _FRESH_PASSES * unlabeled:
             options["renewed"] = options["relabeled"] = _HALF
+    chosen = options | given
+    goes_on = detail > 1 and (chosen.get("relabeled") or 1.0) <= chosen["renewed"]
+    if not goes_on and "backbone_rate" not in config.training.model_fields_set:
+        options["later_backbone_rate"] = _FRESH_BACKBONE
     return options
 
 

@@ -201,6 +201,12 @@ def test_more_crops_come_when_they_get_smaller() -> None:
     assert given.detail == 2
 
 
+def test_the_backbone_slows_down_once_another_network_labels() -> None:
+    slower = ready(renewed=0.4, later_backbone_rate=0.3)
+    assert [slower.backbone_factor(done) for done in (0.0, 0.39, 0.4, 1.0)] == [1, 1, 0.3, 0.3]
+    assert ready(renewed=0.4).backbone_factor(0.9) == 1
+
+
 def test_points_without_confidence_teach_nothing() -> None:
     method, batch = ready(renewed=0.5, confidence=1), make_batch()
     method.progress = 0.6

@@ -77,6 +77,14 @@ class AutoOptions(SemanticConsistencyOptions):
         "more than before then, and there is a label for each; planned: detail squared; not in a "
         "training by the clock",
     )
+    later_backbone_rate: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="from renewed on the backbone learns at so many times its rate: what it knew "
+        "before is worth more than to fit labels that are not all right; planned for a fresh "
+        "network: 0.3",
+    )
     known: float | None = Field(
         None,
         gt=0,
@@ -212,6 +220,10 @@ class Auto(SemanticConsistency):
             for view in (known, hard)
         )
         return known, hard
+
+    def backbone_factor(self, done: float) -> float:
+        """Once another network labels the backbone learns more slowly."""
+        return self.options.later_backbone_rate if done >= self.options.renewed else 1.0
 
     @property
     def preparing(self) -> bool:

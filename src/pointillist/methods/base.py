@@ -157,6 +157,11 @@ class Method(nn.Module, ABC):
         of progress before that."""
         return False
 
+    def backbone_factor(self, done: float) -> float:
+        """How many times its learning rate of the training's options a backbone has at a share of
+        the training that is done, in [0, 1]."""
+        return 1.0
+
     @property
     def candidates(self) -> tuple[Localizer, ...]:
         """The networks of which validation keeps the best for inference; without it the first."""
