@@ -14,14 +14,16 @@ import numpy as np
 
 from pointillist.benchmark.grid import load_results
 from pointillist.benchmark.protocol import open_protocol
-from pointillist.benchmark.tables import fill_in, markdown, verdict
+from pointillist.benchmark.tables import fill_in, markdown, mean_and_spread, verdict
 from pointillist.files import read_json, write_text
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "findings.md"
 RESULTS = ROOT / "benchmarks" / "results"
 
-SMALL = ("lsp-small", "cub-small")
+#: Results of a protocol.
+Results = Sequence[Mapping[str, Any]]
+
 SCORE = "pck@0.1"
 HEAD = ["goal, in points", "measured", "against", "difference", "at least", "one look"]
 
@@ -65,24 +67,19 @@ class Scores:
 
     def text(self) -> str:
         """Mean, standard deviation, seeds."""
-        if not self.usual:
-            return "not measured"
-        count = len(self.usual)
-        spread = f" ± {np.std(self.usual, ddof=1):.1f}" if count > 1 else ""
-        return f"{np.mean(self.usual):.1f}{spread} ({count} seed{'s' if count > 1 else ''})"
+        return mean_and_spread(self.usual) or "not measured"
 
 
-def scores(results: Sequence[Mapping[str, Any]]) -> Scores:
+def scores(results: Results) -> Scores:
     """Of result files."""
     of = [[100 * r[look][SCORE]["value"] for r in results] for look in ("metrics", "one_look")]
     return Scores(*of)
 
 
-def cell(protocol: str, row: str, fraction: float, unlabeled: float = 100) -> Scores:
+def cell(results: Results, row: str, fraction: float, unlabeled: float = 100) -> Scores:
     """Of a row of a small protocol; labels in percent, and the other images."""
     place = (row, fraction, unlabeled)
-    found = load_results(RESULTS, protocol)
-    return scores([r for r in found if (r["method"], r["fraction"], r["unlabeled"]) == place])
+    return scores([r for r in results if (r["method"], r["fraction"], r["unlabeled"]) == place])
 
 
 def compare(goal: str, ours: Scores, theirs: Scores, least: float, name: str = "") -> list[str]:
@@ -96,10 +93,10 @@ def compare(goal: str, ours: Scores, theirs: Scores, least: float, name: str = "
     return [*row, f"{gained:+.1f}", met, once]
 
 
-def best_other(protocol: str, fraction: float) -> tuple[str, Scores]:
+def best_other(protocol: str, results: Results, fraction: float) -> tuple[str, Scores]:
     """The row with the highest mean of all that are not auto, nor as long or as prepared."""
     methods = [row for row in open_protocol(protocol).methods if row != "auto"]
-    known = {row: cell(protocol, row, fraction) for row in methods}
+    known = {row: cell(results, row, fraction) for row in methods}
     measured = {row: found for row, found in known.items() if found.usual}
     if not measured:
         return "", Scores(())
@@ -107,48 +104,49 @@ def best_other(protocol: str, fraction: float) -> tuple[str, Scores]:
     return best, measured[best]
 
 
-def small(protocol: str) -> list[list[str]]:
-    """The goals of a small protocol."""
-    half, few = (cell(protocol, "supervised", fraction) for fraction in (50, 5))
-    wanted = {"lsp-small": 5.0, "cub-small": 2.0}[protocol]
-    consistent = cell(protocol, "semantic_consistency", 5)
+def small(protocol: str, results: Results, wanted: float) -> list[list[str]]:
+    """The goals of a small protocol.
+
+    Args:
+        protocol: its name.
+        results: all of its results.
+        wanted: points that semantic consistency is to be ahead of supervised training.
+    """
+    half, few = (cell(results, "supervised", fraction) for fraction in (50, 5))
+    auto, longer = cell(results, "auto", 5), cell(results, "auto_longer", 5)
+    consistent = cell(results, "semantic_consistency", 5)
+    half_longer = cell(results, "supervised_longer", 50)
     rows = [
         compare("semantic consistency over supervised, 5 %", consistent, few, wanted),
-        compare("`auto` with 5 %, supervised with 50 %", cell(protocol, "auto", 5), half, 0),
-        compare(
-            "the same, both with more steps",
-            cell(protocol, "auto_longer", 5),
-            cell(protocol, "supervised_longer", 50),
-            0,
-        ),
+        compare("`auto` with 5 %, supervised with 50 %", auto, half, 0),
+        compare("the same, both with more steps", longer, half_longer, 0),
     ]
     for fraction in (5, 10, 20):
-        name, other = best_other(protocol, fraction)
-        ours = cell(protocol, "auto", fraction)
+        name, other = best_other(protocol, results, fraction)
         goal = f"`auto` over every other method, {fraction} %"
-        rows.append(compare(goal, ours, other, 0, name))
-    everything = cell(protocol, "supervised", 100)
+        rows.append(compare(goal, cell(results, "auto", fraction), other, 0, name))
+    everything = cell(results, "supervised", 100)
     rows += [
-        compare("`auto`, all labels", cell(protocol, "auto", 100), everything, -0.5),
-        compare("`auto`, 5 % and no other images", cell(protocol, "auto", 5, 0), few, -0.5),
+        compare("`auto`, all labels", cell(results, "auto", 100), everything, -0.5),
+        compare("`auto`, 5 % and no other images", cell(results, "auto", 5, 0), few, -0.5),
     ]
     return [[f"{protocol}: {row[0]}", *row[1:]] for row in rows]
 
 
-def calibration() -> list[list[str]]:
+def calibration(results: Results) -> list[list[str]]:
     """How wrong the confidence of each method is on LSP with 5 % of the labels."""
-    worst: dict[str, list[float]] = {}
-    for result in load_results(RESULTS, "lsp-small"):
+    errors: dict[str, list[float]] = {}
+    for result in results:
         error = result["metrics"].get("calibration_error")
         if result["fraction"] == 5 and error is not None:
-            worst.setdefault(result["method"], []).append(error["value"])
-    shown = [row for row in open_protocol("lsp-small").methods if row in worst]
-    head = ["lsp-small, 5 %: calibration error", "seeds", "largest", "at most"]
-    rows = []
-    for row in shown:
-        met = verdict(max(worst[row]), 0.05, least=False).removeprefix("at most ")
-        rows.append([row, str(len(worst[row])), f"{max(worst[row]):.3f}", met])
-    return [head, *rows]
+            errors.setdefault(result["method"], []).append(error["value"])
+    rows = [["lsp-small, 5 %: calibration error", "seeds", "largest", "at most"]]
+    for row in open_protocol("lsp-small").methods:
+        if row in errors:
+            worst = max(errors[row])
+            met = verdict(worst, 0.05, least=False).removeprefix("at most ")
+            rows.append([row, str(len(errors[row])), f"{worst:.3f}", met])
+    return rows
 
 
 def suggested(arm: str) -> Scores:
@@ -201,13 +199,14 @@ def forms() -> list[list[list[str]]]:
 
 def table() -> str:
     """Every goal that is a score, frames of video, and the calibration."""
-    rows = [row for protocol in SMALL for row in small(protocol)]
+    lsp, cub = (load_results(RESULTS, name) for name in ("lsp-small", "cub-small"))
+    rows = [*small("lsp-small", lsp, 5), *small("cub-small", cub, 2)]
     demo = read_json(RESULTS / "demo" / "results.json")
     auto, plain = scores([demo["auto"]]), scores([demo["supervised"]])
     rows.append(compare("demo: `auto` over supervised", auto, plain, 10))
     both, chance = suggested("both"), suggested("random")
     rows.append(compare("suggest: 100 more by `both` over chance", both, chance, 1))
-    return "\n\n".join(markdown(part) for part in ([HEAD, *rows], frames(), calibration()))
+    return "\n\n".join(markdown(part) for part in ([HEAD, *rows], frames(), calibration(lsp)))
 
 
 def places() -> dict[str, str]:

@@ -171,10 +171,11 @@ def test_the_tables_of_the_findings_are_those_of_the_result_files() -> None:
         assert fill_in(page, place, text) == page.read_text(encoding="utf-8"), again
 
 
-def test_every_form_that_is_listed_is_there_or_not_measured() -> None:
-    forms = [row for table in script("make_findings_tables").forms() for row in table[1:]]
-    missing = {row[0] for row in forms if row[2] == "not measured"}
-    assert missing <= {"**`auto`, 5 %**"}  # with 6,000 steps it is still to be run
+def test_every_form_that_is_listed_has_its_files() -> None:
+    for (title, *_), *rows in script("make_findings_tables").forms():
+        missing = [row[0] for row in rows if row[2] == "not measured"]
+        # With 6,000 steps auto is still to be run.
+        assert not missing or (title, missing) == ("cub-small, 6,000 steps", ["**`auto`, 5 %**"])
 
 
 def test_a_missed_goal_is_shown_as_missed() -> None:

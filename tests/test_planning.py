@@ -209,19 +209,21 @@ def test_a_fresh_network_needs_its_passes(
     AutoOptions(**options)
 
 
+GOES_ON = ["method_options.renewed=0.5", "method_options.relabeled=0.5"]
+
+
 @pytest.mark.parametrize(
     ("sets", "rate"),
     [
         ([], 0.3),
         (["training.max_steps=1000"], None),  # too short for a fresh network: the first goes on
-        (["method_options.renewed=0.5", "method_options.relabeled=0.5"], None),
-        (["method_options.renewed=0.5", "method_options.relabeled=0.5", "method_options.detail=1"]
-         , 0.3),  # then a fresh one begins
+        (GOES_ON, None),
+        ([*GOES_ON, "method_options.detail=1"], 0.3),  # then a fresh one begins
         (["training.backbone_rate=0.1"], None),
         (["method_options.later_backbone_rate=0.7"], 0.7),
         (["model.pretrained=false"], None),
     ],
-)  # fmt: skip
+)
 def test_the_backbone_of_a_fresh_network_learns_more_slowly(
     sets: list[str], rate: float | None
 ) -> None:

@@ -167,13 +167,17 @@ class _Values:
 
     def text(self, place: _Place) -> str:
         """Mean, standard deviation and number of seeds."""
-        values = self._values.get(place, [])
-        if not values:
-            return _NOTHING
-        mean = f"{np.mean(values):.1f}"
-        if len(values) == 1:
-            return f"{mean} (1 seed)"
-        return f"{mean} ± {np.std(values, ddof=1):.1f} ({len(values)} seeds)"
+        return mean_and_spread(self._values.get(place, [])) or _NOTHING
+
+
+def mean_and_spread(values: Sequence[float]) -> str:
+    """Mean, standard deviation and number of seeds; of nothing, nothing."""
+    if not values:
+        return ""
+    mean = f"{np.mean(values):.1f}"
+    if len(values) == 1:
+        return f"{mean} (1 seed)"
+    return f"{mean} ± {np.std(values, ddof=1):.1f} ({len(values)} seeds)"
 
 
 def by_look(rows: list[list[str]]) -> dict[str, list[list[str]]]:
