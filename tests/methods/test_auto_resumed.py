@@ -41,7 +41,10 @@ def test_the_later_parts_of_auto_are_resumed(
     config = tiny_config(*STOPPABLE, *GIVEN, f"method_options.detail={detail}")
     others = dots_dataset(tmp_path / "others", 6, seed=2)
     whole = train(data, tmp_path / "whole", unlabeled=[others], val=val, config=config)
-    assert checkpoint(whole)["state_dict"]["method.labellers"] == 2
+    state = checkpoint(whole)["state_dict"]
+    assert state["method.labellers"] == 2
+    labels = state["method.labeller._extra_state"]  # so that nobody need be asked again
+    assert sorted(labels["index"].tolist()) == list(range(12, 18))
     with monkeypatch.context() as patch:
         patch.setattr(Auto, "forward", at_step(step, interrupt, Auto))
         with pytest.raises(TrainingInterrupted):

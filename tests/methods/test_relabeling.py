@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import torch
 from test_methods import build
@@ -9,12 +12,17 @@ from test_pseudo_labels import SIZE, Counting, unlabeled, weights
 
 from core_cases import SKELETON
 from pointillist.augment import ViewMaker, ViewOptions
+from pointillist.batch import Batch
 from pointillist.methods import Setting
 from pointillist.methods.pseudo_labels import PseudoLabels
 from pointillist.methods.relabeling import Labeller
 from pointillist.points import COPIES
 
 PLACES = [(30.0, 30.0), (62.0, 34.0), (50.0, 20.0)]
+
+
+def batch_with_index(batch: Batch, index: int) -> Batch:
+    return replace(batch, index=torch.full_like(batch.index, index))
 
 
 def labeller(**options: float) -> Labeller:
@@ -40,6 +48,25 @@ def test_a_new_network_is_asked_again() -> None:
     given.take(Counting())
     given.label(batch)
     assert given.network.asked == 2 * once
+
+
+def test_what_it_said_is_in_a_checkpoint(tmp_path: Path) -> None:
+    given, batch = labeller(), unlabeled(PLACES)
+    assert given.get_extra_state() == {}
+    said = given.label(batch)
+    torch.save(given.state_dict(), tmp_path / "checkpoint")
+    after = labeller()
+    after.take(Counting())
+    after.label(batch_with_index(batch, 7))  # what it said before is no longer true
+    after.load_state_dict(torch.load(tmp_path / "checkpoint", weights_only=True))
+    assert isinstance(after.network, Counting)
+    asked = after.network.asked
+    again = after.label(batch)
+    assert after.network.asked == asked
+    assert torch.equal(again.points, said.points)
+    assert torch.equal(again.annotated, said.annotated)
+    after.label(batch_with_index(batch, 7))
+    assert after.network.asked > asked
 
 
 def test_a_network_is_exchanged_for_the_one_that_labels() -> None:

@@ -45,7 +45,8 @@ class Labeller(nn.Module):
         self.network = copy.deepcopy(network).requires_grad_(False)
         self.setting, self.copies = setting, copies
         self.confidence, self.smoothing = confidence, smoothing
-        # A frozen network says the same of a crop every time, so each is asked about once.
+        # A frozen network says the same of a crop every time, so each is asked about once. What it
+        # said is with the processor: after a checkpoint, too, all of it is in one place.
         self._known: dict[int, tuple[Tensor, Tensor]] = {}
 
     def take(self, trained: nn.Module) -> dict[str, Tensor]:
@@ -58,6 +59,26 @@ class Labeller(nn.Module):
         self.network.load_state_dict(trained.state_dict())
         self._known.clear()
         return before
+
+    def get_extra_state(self) -> dict[str, Tensor]:
+        """What it has been asked, for a checkpoint: to ask again takes minutes.
+
+        Returns:
+            ``index`` (N,) of crops, their ``points`` (N, K, 2) in crop pixels and ``confidence``
+            (N, K); nothing before it was asked.
+        """
+        if not self._known:
+            return {}
+        index, answers = zip(*self._known.items(), strict=True)
+        points, confidence = (torch.stack(part) for part in zip(*answers, strict=True))
+        return {"index": torch.tensor(index), "points": points, "confidence": confidence}
+
+    def set_extra_state(self, state: dict[str, Tensor]) -> None:
+        """Takes over what :meth:`get_extra_state` gave."""
+        self._known.clear()
+        if state:
+            answers = zip(state["points"], state["confidence"], strict=True)
+            self._known.update(zip(state["index"].tolist(), answers, strict=True))
 
     @torch.no_grad()
     def label(self, batch: Batch) -> Batch:
@@ -72,14 +93,16 @@ class Labeller(nn.Module):
         if not rows:
             return batch
         known = [self._known[index[row]] for row in rows]
-        found, confidence = (torch.stack(part) for part in zip(*known, strict=True))
+        found, confidence = (
+            torch.stack(part).to(batch.points.device) for part in zip(*known, strict=True)
+        )
         which = torch.tensor(rows, device=batch.index.device)
         points, annotated = batch.points.clone(), batch.annotated.clone()
         points[which], annotated[which] = found, confidence >= self.confidence
         return replace(batch, points=points, annotated=annotated)
 
     def _ask(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Points (B, K, 2) in crop pixels and confidence (B, K)."""
+        """Points (B, K, 2) in crop pixels and confidence (B, K), both for the processor."""
         self.network.eval()
         views = self.setting.views
         plain = views.plain(batch)
@@ -89,4 +112,5 @@ class Labeller(nn.Module):
         heatmaps = smoothed(heatmaps, self.smoothing, self.setting.sigma)
         points, confidence = decode(heatmaps, "dark")
         to_crop = geometry.inverse(plain.transform)
-        return transform_points(to_crop, points * self.network.stride), confidence
+        points = transform_points(to_crop, points * self.network.stride)
+        return points.cpu(), confidence.cpu()
