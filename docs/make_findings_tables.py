@@ -43,7 +43,8 @@ FORMS = {
     "cub-small, 3,000 steps": {
         "supervised, 50 %": "cub-small/supervised-50-seed*.json",
         "**`auto`, 5 %**": "cub-small/auto-5-seed*.json",
-        "the teacher later": "tuning/cub-auto-seed*-late-teacher.json",
+        "the backbone at the full rate": "tuning/cub-auto-seed*-full-backbone-rate.json",
+        "that, the teacher later": "tuning/cub-auto-seed*-late-teacher.json",
         "that, and as many crops in its last steps": "tuning/cub-auto-seed*-32-crops.json",
         "two parts, a rate that falls (`auto_two_parts`)": "cub-small/auto_two_parts-5-*.json",
         "that, an eighth of labelled crops": "tuning/cub-auto-seed*-eighth-labelled.json",
