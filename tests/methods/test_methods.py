@@ -17,6 +17,7 @@ from pointillist.methods import METHODS, Method, Setting, get_method
 from pointillist.models.localizer import Localizer, create_localizer
 from pointillist.models.options import ModelOptions
 from pointillist.synthetic import SKELETON, draw_creature
+from training_cases import assert_same
 
 SIZE = (64, 48)
 BACKBONE = "resnet10t"
@@ -132,8 +133,7 @@ def test_labels_of_unlabelled_crops_are_never_read(
     taught = [value for key, value in histories[0][-1].items() if key != "supervised"]
     assert min(taught) > 0
     assert histories[0] == histories[1]
-    for key, value in states[0].items():
-        assert torch.equal(value, states[1][key]), key
+    assert_same(*states, "state_dict")
 
 
 @pytest.mark.parametrize("name", METHODS)
