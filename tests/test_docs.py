@@ -181,14 +181,16 @@ def test_every_form_that_is_listed_has_its_files() -> None:
 def test_a_missed_goal_is_shown_as_missed() -> None:
     goals = script("make_findings_tables")
     ours, theirs = goals.Scores([60.0, 61.0], [59.0]), goals.Scores([61.0], [58.0])
-    row = goals.compare("over", ours, theirs, 0, "other")
+    row = goals.compare("over", ours, theirs, 0, name="other")
     assert row == [
         "over",
         "60.5 ± 0.7 (2 seeds)",
         "other 61.0 (1 seed)",
         "-0.5",
-        "0: **missed**",
+        "0: **missed** so far",
         "+1.0",
     ]
-    assert goals.compare("over", ours, theirs, -0.5)[4] == "-0.5: met"
+    assert goals.compare("over", ours, theirs, -0.5, seeds=1)[4] == "-0.5: met"
+    unmeasured = goals.compare("over", ours, theirs, -0.5, seeds=1, complete=False)
+    assert unmeasured[4] == "-0.5: met so far"
     assert goals.compare("over", goals.Scores([]), theirs, 0)[1] == "not measured"

@@ -18,6 +18,7 @@ from pointillist.dataset import VISIBLE, Box, Dataset, Image, Instance
 from pointillist.errors import DataError
 from pointillist.formats import save_dataset
 from pointillist.inference import Predictor, as_dataset, evaluate, predict
+from pointillist.metrics import score
 from pointillist.run import Run
 from pointillist.skeleton import Skeleton
 from seeing import SeeingNetwork, three_dots
@@ -186,6 +187,23 @@ def test_evaluation_leaves_out_what_cannot_be_scored(data: Dataset, run: Run) ->
     assert scores["pck@0.1"]["n"] == 6
     assert scores["pck@0.1"]["value"] == 1
     assert len(predicted.problems) == 1
+
+
+def test_what_is_predicted_in_a_crowd_does_not_count_against_it(data: Dataset, run: Run) -> None:
+    """One of three is annotated elsewhere; what is predicted for it lies on a crowd's points."""
+    here = data[2].instances[0]
+    missed = replace(here, points=here.points + 200.0)
+    data[2].instances[:] = [missed, replace(here, crowd=True)]
+    scores, truth, predicted = evaluate(run, data, device="cpu")
+    assert [len(image.instances) for image in truth] == [1, 1, 2]
+    assert [len(image.instances) for image in predicted] == [1, 1, 1]
+    assert scores["pck@0.1"]["value"] == pytest.approx(2 / 3)
+    # Two of three are found, with nothing wrong among them, even where that prediction is the
+    # surest: precision 1 at the recalls 0, 0.01, ..., 0.66 of COCO's 101, and 0 at the others.
+    assert scores["oks_ap50"]["value"] == pytest.approx(67 / 101)
+    predicted[2].instances[0].score = 2.0
+    surest = score(truth, predicted, paired=True)
+    assert surest["oks_ap50"]["value"] == pytest.approx(67 / 101)
 
 
 def test_evaluation_needs_the_same_points_and_files(data: Dataset, run: Run) -> None:

@@ -288,6 +288,7 @@ def evaluate(
         DataError: nothing is annotated, the skeletons differ, or no file can be read.
     """
     from pointillist.metrics import score
+    from pointillist.metrics.matching import scored
 
     run = open_model(run)
     truth = as_dataset(data)
@@ -310,12 +311,14 @@ def evaluate(
         options |= {"localize": localize, "boxes": boxes, "box_score": box_score}
         predicted = predict(run, truth, **options)
     else:
-        truth = truth.subset(
-            replace(image, instances=[i for i in image.instances if i.labeled and not i.crowd])
-            for image in truth
+        # Crowds and instances without points stay in the truth: COCO's average precision ignores
+        # what is predicted there. They are not asked for.
+        truth = truth.subset(image for image in truth if any(map(scored, image.instances)))
+        asked = truth.subset(
+            replace(image, instances=list(filter(scored, image.instances))) for image in truth
         )
         # Trained with boxes around the points, the network has never seen a whole image.
-        given = with_boxes(truth) if finds else truth
+        given = with_boxes(asked) if finds else asked
         predicted = predict(run, given, localize=False, **options)
     kept = [image.problem is None for image in predicted.images]
     if not any(kept):

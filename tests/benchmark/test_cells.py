@@ -56,6 +56,16 @@ def test_without_unlabelled_images_there_are_no_pseudo_labels(work: Work) -> Non
     assert names(work, rows, [5], 1, [0]) == ["te_ti-5-unlabeled0-seed0"]
 
 
+def test_a_file_of_other_images_is_there_with_all_labels_too(work: Work) -> None:
+    work.protocol.data.files = {"train": "a.json", "unlabeled": "b.json"}
+    rows = ["supervised", "te_ti", "pseudo_labels"]
+    assert names(work, rows, [100], 1, [10]) == [
+        "supervised-100-seed0",
+        "te_ti-100-unlabeled10-seed0",
+        "pseudo_labels-100-unlabeled10-seed0",
+    ]
+
+
 @pytest.mark.parametrize("share", [101, -5])
 def test_shares_are_percentages(work: Work, share: float) -> None:
     for wrong in (share, 0):  # without a label there is nothing to learn

@@ -257,6 +257,25 @@ def test_who_teaches_from_the_first_step_on_need_not_know_anything_yet() -> None
         watch.see(torch.tensor(0.01), 0.1)
 
 
+def test_a_fall_before_it_may_warn_is_not_forgotten() -> None:
+    watch = CollapseWatch(every=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for peak in (0.45, 0.45, 0.08, 0.08):
+            watch.see(torch.tensor(peak), 0.05)
+    watch.see(torch.tensor(0.08), 0.1)
+    with pytest.warns(CollapseWarning, match=r"is 0\.080 and was 0\.450"):
+        watch.see(torch.tensor(0.08), 0.1)
+
+
+def test_one_collapsed_teacher_of_two_is_noticed() -> None:
+    watch = CollapseWatch(every=2)
+    for peaks in ([0.5, 0.4], [0.5, 0.4], [0.6, 0.1]):
+        watch.see(torch.tensor(peaks), 1)
+    with pytest.warns(CollapseWarning, match=r"is 0\.100 and was 0\.400"):
+        watch.see(torch.tensor([0.6, 0.1]), 1)
+
+
 def test_a_teacher_that_never_knew_anything_has_collapsed_too() -> None:
     watch = CollapseWatch(every=2)
     watch.see(torch.tensor(0.04), 1)

@@ -57,6 +57,11 @@ def test_crowds_and_instances_without_points_are_not_scored(paired):
     truth = dataset([crowd, instance(LEFT), empty])
     guesses = dataset([instance(RIGHT), moved(LEFT, 1), instance([(5, 45), (9, 50), (9, 49)])])
     matches = match(truth, guesses, paired=paired)
+    assert_one_right(matches)
+    assert_one_right(match(truth, dataset([moved(LEFT, 1)]), paired=paired))
+
+
+def assert_one_right(matches):
     assert len(matches.pairs.truth) == 1
     np.testing.assert_allclose(matches.pairs.distances, 2**0.5)
     assert matches.missed.tolist() == matches.extra.tolist() == [0]

@@ -88,6 +88,29 @@ def test_what_the_teacher_did_not_see_is_marked() -> None:
     torch.testing.assert_close(guidance.points[0, 2], torch.tensor([58.0, 26.0]), atol=1e-2, rtol=0)
 
 
+@pytest.mark.parametrize("x", [0.5, 95.5])
+@pytest.mark.parametrize("to", [50.0, 51.0, 52.0, 53.0])
+def test_a_peak_on_the_border_is_carried_whole(x: float, to: float) -> None:
+    """What the teacher's view showed must not be mixed with nothing from beyond its border."""
+    border = 0.0 if x < 48 else 96.0
+    still, narrower = torch.zeros(1), torch.tensor([0.8])
+    moved = geometry.compose(
+        geometry.translation(torch.tensor([to]), still),
+        geometry.scaling(narrower, torch.ones(1)),
+        geometry.translation(torch.tensor([-border]), still),
+    )
+    weak, strong = (view(t, torch.tensor([False])) for t in (geometry.identity(1), moved))
+    points = torch.tensor([[[x, 30.0], [x, 30.0], [50.0, 30.0]]])
+    heatmaps = encode(points / STRIDE, (24, 16), 1.0)
+    guidance = carry(heatmaps, weak, strong, ORDER, STRIDE)
+    assert guidance.inside.all()
+    heatmap, pixels = guidance.heatmaps[0, 0], guidance.pixels[0]
+    assert (heatmap[~pixels] == 0).all()
+    # As high as a peak at that place is in the pixels that the teacher's view showed.
+    expected = encode(transform_points(moved, points) / STRIDE, (24, 16), 1.0)[0, 0]
+    assert heatmap.max() == pytest.approx(float((expected * pixels).max()), rel=0.2)
+
+
 def test_a_mirrored_view_exchanges_left_and_right() -> None:
     weak = view(geometry.identity(1), torch.tensor([False]))
     flipped = torch.tensor([True])

@@ -115,7 +115,7 @@ def test_blank_pixels_have_the_mean_colour() -> None:
 
 def test_relative_responses() -> None:
     responses = torch.tensor([[0.2, 0.6, 1.0], [0.3, 0.3, 0.3]])
-    expected = torch.tensor([[0.0, 0.5, 1.0], [0.0, 0.0, 0.0]])
+    expected = torch.tensor([[0.0, 0.5, 1.0], [1.0, 1.0, 1.0]])
     torch.testing.assert_close(relative_responses(responses), expected)
 
 
@@ -124,13 +124,13 @@ def test_masks_by_the_share_of_easy_joints() -> None:
         [
             [0.9, 0.9, 0.9, 0.1],  # 3 of 4 are easy: 0.75 * 6 = 4.5, rounded to even
             [0.9, 0.1, 0.1, 0.1],  # 1 of 4: 1.5, rounded to even
-            [0.5, 0.5, 0.5, 0.5],  # none stands out: the fewest
+            [0.5, 0.5, 0.5, 0.5],  # none is below the others: all of them
             [0.15, 0.15, 0.15, 0.01],  # as the first, but there is nothing the teacher knows
             [0.6, 0.5, 0.2, 0.2],  # 0.75 of the range is above 0.5, 0.0 below: 2 of 4: 3
         ]
     )
     count = allot_masks(responses, threshold=0.5, fewest=1, most=6, hopeless=0.2)
-    assert count.tolist() == [4, 2, 1, 1, 3]
+    assert count.tolist() == [4, 2, 6, 1, 3]
 
 
 def test_never_fewer_masks_than_the_fewest() -> None:

@@ -56,9 +56,9 @@ def cells(
 ) -> list[Cell]:
     """The grid, in an order in which every row gets its first seed before any its second.
 
-    A row that learns from no unlabelled image, or a share of labels that leaves none, has no
-    need of several amounts of them and is there once. A method that is nothing without them is
-    left out where all images are labelled or no others are used.
+    A row that learns from no unlabelled image, or a share of labels that leaves none in a protocol
+    that has no others, has no need of several amounts of them and is there once. A method that is
+    nothing without them is left out where there are none or none are used.
 
     Raises:
         ConfigError: a share is none, a row is not known, or nothing is left.
@@ -73,14 +73,16 @@ def cells(
             raise ConfigError(
                 f"unlabeled: {share:g} is no percentage", do="Give 10 for 10 %, 0 for none."
             )
+    others = "unlabeled" in protocol.data.files
     kinds = {row: get_method(protocol.method_of(row)) for row in rows}
     grid: dict[Cell, None] = {}
     for seed in range(seeds) if isinstance(seeds, int) else seeds:
         for fraction in fractions:
+            some = fraction < 100 or others
             for row, kind in kinds.items():
-                if fraction == 100 and kind.needs_unlabeled:
+                if kind.needs_unlabeled and not some:
                     continue
-                several = kind.uses_unlabeled and fraction < 100
+                several = kind.uses_unlabeled and some
                 for share in unlabeled if several else (100,):
                     if share or not kind.needs_unlabeled:
                         grid[Cell(row, fraction, seed, share)] = None

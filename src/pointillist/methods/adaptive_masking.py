@@ -67,7 +67,8 @@ class AdaptiveMaskingOptions(TeachingOptions):
         description="shares are drawn from a Beta distribution with this parameter twice",
     )
     teacher: Literal["network", "average"] = Field(
-        "network", description="the network itself, or its weights' moving average"
+        "network",
+        description="the network itself, or its weights' average where the training keeps one",
     )
     easy: ViewOptions = Field(default_factory=easy_view, description="what the teacher sees")
     hard: ViewOptions = Field(

@@ -63,8 +63,8 @@ class Dual(Teaching):
             learned.append(heatmaps)
             errors.append(self.toward(student, guidance.heatmaps, guidance, guidance.inside))
         self.watch(
-            torch.cat([guidance.confidence for guidance in answers]),
-            torch.cat([guidance.inside for guidance in answers]),
+            torch.stack([guidance.confidence for guidance in answers]),
+            torch.stack([guidance.inside for guidance in answers]),
         )
         return {
             "supervised": self._mean_supervised(learned, view),

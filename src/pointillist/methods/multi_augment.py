@@ -67,7 +67,8 @@ class MultiAugmentOptions(TeachingOptions):
         True, description="every hard view is moved by a transform of its own; if not, all alike"
     )
     teacher: Literal["network", "average"] = Field(
-        "network", description="the network itself, or its weights' moving average"
+        "network",
+        description="the network itself, or its weights' average where the training keeps one",
     )
     easy: ViewOptions = Field(default_factory=easy_view, description="what the teacher sees")
     hard: ViewOptions = Field(

@@ -113,10 +113,15 @@ class Teaching(Method):
         return self.loss(heatmaps, target, counts, guidance.pixels) * counts.float().mean()
 
     def watch(self, confidence: Tensor, counts: Tensor) -> None:
-        """Logs the teacher's mean peak and what counts of it, and notices a collapse."""
-        peak = confidence.mean()
-        self.figures |= {"unlabeled_peak": peak, "taught": (counts > 0).float().mean()}
-        self._watch.see(peak, self.progress)
+        """Logs the mean peak of the teachers and what counts of it, and notices a collapse.
+
+        Args:
+            confidence: (B, K) of one teacher, or (T, B, K) of several: each can collapse.
+            counts: of the same shape.
+        """
+        peaks = confidence.flatten(-2).mean(dim=-1)
+        self.figures |= {"unlabeled_peak": peaks.mean(), "taught": (counts > 0).float().mean()}
+        self._watch.see(peaks, self.progress)
 
     def harden(self, view: View, guidance: Guidance, options: HardeningOptions) -> Tensor:
         """A hard view's images, made harder still: colours changed, joints masked.
@@ -168,7 +173,7 @@ class CollapseWarning(UserWarning):
 
 
 class CollapseWatch(nn.Module):
-    """Follows the mean height of a teacher's peaks on unlabelled images and warns once.
+    """Follows the mean height of teachers' peaks on unlabelled images and warns once.
 
     Teacher and student that are equally wrong agree on background: the peaks sink towards zero
     while the loss falls (Xie et al., ICCV 2021, section 3). What it has seen is saved with a
@@ -178,7 +183,7 @@ class CollapseWatch(nn.Module):
         floor: mean peak that no teacher who knows anything is below.
         fall: share of its own highest value that it must keep.
         every: steps between two looks; each has to wait for the device.
-        start: share of the training before which it does not look: a network that teaches from
+        start: share of the training before which it does not warn: a network that teaches from
             the first step on knows nothing at first.
     """
 
@@ -189,33 +194,40 @@ class CollapseWatch(nn.Module):
         self.floor, self.fall, self.every, self.start = floor, fall, every, start
         self.collapsed = False
         self._peaks: list[Tensor] = []
-        self._highest = 0.0
+        self._highest = torch.zeros(())
 
-    def get_extra_state(self) -> Tensor:
-        """What a checkpoint holds: the highest mean, and 1 after a collapse."""
-        return torch.tensor([self._highest, float(self.collapsed)])
+    def get_extra_state(self) -> dict[str, Tensor]:
+        """What a checkpoint holds."""
+        return {"highest": self._highest, "collapsed": torch.tensor(self.collapsed)}
 
-    def set_extra_state(self, state: Tensor) -> None:
+    def set_extra_state(self, state: dict[str, Tensor]) -> None:
         """Takes over what a checkpoint held."""
-        self._highest, self.collapsed = float(state[0]), bool(state[1])
+        self._highest, self.collapsed = state["highest"].cpu(), bool(state["collapsed"])
 
-    def see(self, peak: Tensor, progress: float) -> None:
-        """Takes the mean peak (a scalar) of a step in which the teacher taught, and how much of
-        the training is done."""
-        if self.collapsed or progress < self.start:
+    def see(self, peaks: Tensor, progress: float) -> None:
+        """Takes what one step showed.
+
+        Args:
+            peaks: mean peak of the teacher, a scalar, or (T,) of each of several.
+            progress: how much of the training is done.
+        """
+        if self.collapsed:
             return
-        self._peaks.append(peak.detach())
+        self._peaks.append(peaks.detach())
         if len(self._peaks) < self.every:
             return
-        mean = float(torch.stack(self._peaks).mean())
+        means = torch.stack(self._peaks).mean(dim=0).float().cpu()
         self._peaks.clear()
-        self._highest = max(self._highest, mean)
-        if mean < max(self.floor, self.fall * self._highest):
-            self.collapsed = True
-            warnings.warn(
-                f"the teacher's heatmaps of unlabelled images have collapsed: their mean peak is "
-                f"{mean:.3f} and was {self._highest:.3f}. What they teach is background. A longer "
-                f"burn-in, a lower weight or a harder view for the student may help.",
-                CollapseWarning,
-                stacklevel=2,
-            )
+        self._highest = torch.maximum(self._highest, means)
+        sunk = means < (self.fall * self._highest).clamp_min(self.floor)
+        if progress < self.start or not sunk.any():
+            return
+        self.collapsed = True
+        mean, highest = (float(of.expand_as(means)[sunk].min()) for of in (means, self._highest))
+        warnings.warn(
+            f"a teacher's heatmaps of unlabelled images have collapsed: their mean peak is "
+            f"{mean:.3f} and was {highest:.3f}. What they teach is background. A longer "
+            f"burn-in, a lower weight or a harder view for the student may help.",
+            CollapseWarning,
+            stacklevel=2,
+        )

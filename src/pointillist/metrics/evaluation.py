@@ -49,9 +49,9 @@ def score(
         normalizer: ``bbox`` (longest side of the box), ``torso`` (distance of the skeleton's two
             torso points), ``image`` (longest side of the image), or a length in pixels.
         which: families of scores, of :data:`FAMILIES`; all without it.
-        paired: predictions were made one for each annotated instance and are in the same order.
-            Otherwise each image's predictions are matched to its instances by OKS, the most
-            similar first.
+        paired: predictions were made one for each annotated instance, with or without crowds and
+            those without points, and are in the same order. Otherwise each image's predictions
+            are matched to its instances by OKS, the most similar first.
 
     Returns:
         name -> score, in the shape that :mod:`pointillist.metrics.result` describes. A score that

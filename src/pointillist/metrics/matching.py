@@ -131,8 +131,9 @@ def match(truth: Dataset, predicted: Dataset, *, paired: bool) -> Matches:
     Args:
         truth: the annotated data set.
         predicted: the same images with predicted instances.
-        paired: predictions were made one for each instance of the truth, in the same order.
-            Otherwise the pair with the highest OKS is matched first, down to :data:`MATCH_OKS`.
+        paired: predictions were made one for each instance of the truth, or for each that is
+            scored, in the same order. Otherwise the pair with the highest OKS is matched first,
+            down to :data:`MATCH_OKS`.
 
     Raises:
         DataError: the skeletons differ, no image is annotated, no image is in both, or
@@ -203,7 +204,8 @@ def _size(image: Image, guess: Image) -> tuple[int | None, int | None]:
     return known.width, known.height
 
 
-def _scored(instance: Instance) -> bool:
+def scored(instance: Instance) -> bool:
+    """Whether an annotated instance counts: crowds, and those without points, do not."""
     return instance.labeled and not instance.crowd
 
 
@@ -211,18 +213,19 @@ def _match_image(
     image: Image, guess: Image, skeleton: Skeleton, paired: bool
 ) -> tuple[list[tuple[Instance, Instance | None]], int]:
     """The scored instances of one image with their predictions, and how many are left over."""
-    if paired and guess.instances and len(guess.instances) != len(image.instances):
-        raise DataError(
-            f"{len(guess.instances)} predictions for {len(image.instances)} annotated instances",
-            where=image.path,
-            do="Predictions made one per instance must be as many as the instances.",
-        )
+    truth = [instance for instance in image.instances if scored(instance)]
     if paired:
-        nothing: list[Instance | None] = [None] * len(image.instances)
-        both = zip(image.instances, guess.instances or nothing, strict=True)
-        return [(true, g if g and g.labeled else None) for true, g in both if _scored(true)], 0
-    truth = [instance for instance in image.instances if _scored(instance)]
-    ignored = [instance for instance in image.instances if not _scored(instance)]
+        of = truth if len(guess.instances) == len(truth) else image.instances
+        if guess.instances and len(guess.instances) != len(of):
+            raise DataError(
+                f"{len(guess.instances)} predictions for {len(of)} annotated instances",
+                where=image.path,
+                do="Predictions made one per instance must be as many as the instances.",
+            )
+        nothing: list[Instance | None] = [None] * len(of)
+        both = zip(of, guess.instances or nothing, strict=True)
+        return [(true, g if g and g.labeled else None) for true, g in both if scored(true)], 0
+    ignored = [instance for instance in image.instances if not scored(instance)]
     candidates = [instance for instance in guess.instances if instance.labeled]
     partner: list[Instance | None] = [None] * len(truth)
     free = set(range(len(candidates)))

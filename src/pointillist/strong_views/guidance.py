@@ -18,7 +18,7 @@ class Guidance:
     """A teacher's answer in a student's view.
 
     Args:
-        heatmaps: (B, K, h, w) float32.
+        heatmaps: (B, K, h, w) float32; 0 where the teacher's view showed nothing.
         pixels: (B, h, w) bool: heatmap pixels that the teacher's view showed.
         points: (B, K, 2) the peaks, in the student's view's pixels.
         confidence: (B, K) height of the peaks, in [0, 1].
@@ -57,12 +57,14 @@ def carry(heatmaps: Tensor, weak: View, strong: View, order: Tensor, stride: int
     confidence = torch.where(exchanged[:, None], confidence[:, order], confidence)
     on_map = geometry.at_stride(between, stride)
     # Bicubic: two pixels beside the peak of a Gaussian of sigma 1, bilinear interpolation gives
-    # 78 % of it. Teachers that hand on such heatmaps fade, step by step.
-    moved = geometry.warp(heatmaps, on_map, (width, height), mode="bicubic")
+    # 78 % of it. Teachers that hand on such heatmaps fade, step by step. Near the border its
+    # neighbours go on as they end there: with zeros, a peak on the border would fade as well.
+    moved = geometry.warp(heatmaps, on_map, (width, height), mode="bicubic", padding="border")
+    pixels = geometry.valid_mask(on_map, (width, height), (width, height))
     moved = torch.where(exchanged[:, None, None, None], moved[:, order], moved)
     return Guidance(
-        heatmaps=moved,
-        pixels=geometry.valid_mask(on_map, (width, height), (width, height)),
+        heatmaps=moved * pixels[:, None],
+        pixels=pixels,
         points=points,
         confidence=confidence,
         inside=geometry.inside(points, float(strong.size[0]), float(strong.size[1])),

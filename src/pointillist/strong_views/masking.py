@@ -99,11 +99,13 @@ def relative_responses(responses: Tensor) -> Tensor:
         responses: (B, K) peaks H.
 
     Returns:
-        (B, K) in [0, 1]; 0 where all peaks are the same.
+        (B, K) in [0, 1]. Where all peaks are the same, which the paper leaves open, 1: each is as
+        high as the highest.
     """
     least = responses.amin(dim=1, keepdim=True)
-    most = responses.amax(dim=1, keepdim=True)
-    return (responses - least) / (most - least).clamp_min(1e-6)
+    range_ = responses.amax(dim=1, keepdim=True) - least
+    relative = (responses - least) / range_.clamp_min(1e-6)
+    return torch.where(range_ < 1e-6, 1.0, relative)
 
 
 def allot_masks(
