@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Iterator, Sequence
+from enum import Enum
 from pathlib import Path
 from typing import Any, Literal
 
@@ -84,6 +85,8 @@ def _default(value: Any) -> str:
         return ""
     if value is True:
         return "on"
+    if isinstance(value, Enum):
+        value = value.value
     return f"`{value.as_posix() if isinstance(value, Path) else value}`"
 
 

@@ -1,19 +1,30 @@
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock, patch
 
 import pytest
 import torch
-from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.callbacks import Checkpoint, RichProgressBar
 from lightning.pytorch.utilities.exceptions import SIGTERMException
+from rich.console import Console
+from rich.progress import Progress
 from safetensors import safe_open
 from safetensors.torch import load_file
 
 from core_cases import TINY
-from pointillist.callbacks import MONITOR, KeepBestNetwork, KeepLast, save_network
+from pointillist.callbacks import (
+    MONITOR,
+    KeepBestNetwork,
+    KeepLast,
+    TrainingProgress,
+    save_network,
+)
 from pointillist.config import Config
+from pointillist.lightning_module import TrainingModule
 from pointillist.models.localizer import Localizer, create_localizer
 from pointillist.models.options import ModelOptions
 from pointillist.run import Run
@@ -152,3 +163,33 @@ def test_a_failed_save_leaves_the_earlier_file(tmp_path: Path) -> None:
         keep.on_validation_end(Full(), SimpleNamespace())  # type: ignore[arg-type]
     assert file.read_text(encoding="utf-8") == "0"
     assert [f.name for f in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+class Screen(TrainingProgress):
+    """The bar with what Lightning does to it left out."""
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, *args: Any) -> None:
+        with patch.object(RichProgressBar, "on_train_batch_end"):
+            super().on_train_batch_end(trainer, pl_module, *args)
+
+
+def module_at(share: float, minutes: float | None) -> TrainingModule:
+    module = Mock(spec=TrainingModule)
+    module.method = SimpleNamespace(news="a part begins")
+    module.options, module.share_done = SimpleNamespace(max_minutes=minutes), share
+    return module
+
+
+@pytest.mark.parametrize(("minutes", "total"), [(None, 3000), (10.0, 240)])
+def test_by_the_clock_the_bar_is_as_long_as_the_rate_says(
+    minutes: float | None, total: int
+) -> None:
+    bar, text = Screen(), io.StringIO()
+    bar.progress = Progress(console=Console(file=text))  # type: ignore[assignment]
+    bar.train_progress_bar_id = bar.progress.add_task("training", total=3000)
+    module, trainer = module_at(0.25, minutes), Trainer(max_steps=3000)
+    trainer.global_step = 60
+    bar.on_train_batch_end(trainer, module)
+    assert bar.progress.tasks[0].total == total
+    bar.on_train_batch_end(trainer, module)
+    assert text.getvalue() == "step 60: a part begins\n"  # once

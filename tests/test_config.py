@@ -77,10 +77,13 @@ def test_settings(setting: str, value: object) -> None:
     ("setting", "message"),
     [
         ("trainng.seed=1", "no option 'trainng'.*did you mean 'training'"),
-        ("training.max_step=1", r"no option 'training\.max_step'.*did you mean 'max_steps'"),
-        ("input.widht=1", "did you mean 'width'"),
-        ("model.backbon=x", "did you mean 'backbone'"),
-        ("views.rotaton=1", "did you mean 'rotation'"),
+        (
+            "training.max_step=1",
+            r"no option 'training\.max_step'.*did you mean 'training.max_steps'",
+        ),
+        ("input.widht=1", "did you mean 'input.width'"),
+        ("model.backbon=x", "did you mean 'model.backbone'"),
+        ("views.rotaton=1", "did you mean 'views.rotation'"),
         ("training.max_steps=0", "option 'training.max_steps' is 0: .*greater than or equal to 1"),
         ("training.max_steps=many", "option 'training.max_steps' is 'many': .*integer"),
         ("training.schedule=linear", "'cosine', 'constant' or 'stairs'"),

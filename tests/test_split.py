@@ -225,11 +225,9 @@ def test_written_files_hold_the_parts_and_no_label_where_there_is_none(tmp_path:
     data = make(20)
     data.root = tmp_path / "data"
     split = split_dataset(data, ranges={"train": "0:12", "val": "12:20"}, labeled="25%")
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "test.json").write_text("{}", encoding="utf-8")
     written = write_split(split, tmp_path / "out")
     assert [file.name for file in written] == ["labeled.json", "unlabeled.json", "val.json"]
-    assert not (tmp_path / "out" / "test.json").exists(), "it belongs to another split"
+    assert not (tmp_path / "out" / "test.json").exists()
     content = json.loads((tmp_path / "out" / "unlabeled.json").read_text(encoding="utf-8"))
     assert content["annotations"] == []
     assert [image["boxes"] for image in content["images"]] == [[[0, 0, 5, 5]]] * 9
@@ -237,6 +235,18 @@ def test_written_files_hold_the_parts_and_no_label_where_there_is_none(tmp_path:
     assert unlabeled.skeleton == SKELETON
     assert unlabeled[0].path.startswith("../data/")
     assert [len(open_dataset(file)) for file in written] == [3, 9, 8]
+
+
+def test_a_split_is_not_written_over_another_one(tmp_path: Path) -> None:
+    """Nor over the data that it was made of."""
+    data = make(20)
+    data.root = tmp_path / "data"
+    write_split(split_dataset(data, ranges={"train": "0:12", "val": "12:20"}), tmp_path / "out")
+    before = {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()}
+    again = split_dataset(open_dataset(tmp_path / "out" / "val.json"), ranges={"train": "50%"})
+    with pytest.raises(DataError, match=r"there is a split here already: labeled.json, val.json"):
+        write_split(again, tmp_path / "out")
+    assert {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()} == before
 
 
 def test_real_lsp_with_five_percent(data: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import torch
 from pointillist.calibration import Calibration
 from pointillist.config import InputOptions
 from pointillist.models.localizer import Localizer
+from pointillist.placement import choose_device
 from pointillist.points import CropPoints
 from pointillist.precision import inference_autocast
 from pointillist.skeleton import Skeleton
@@ -55,9 +56,7 @@ class TorchBackend:
         device: str = "auto",
         calibration: Calibration | None = None,
     ) -> None:
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.device = torch.device(device)
+        self.device = choose_device(device)
         self.skeleton, self.margin = skeleton, options.margin
         self.size = (options.width, options.height)
         self.network = network

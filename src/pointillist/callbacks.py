@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,23 @@ class TrainingProgress(RichProgressBar):
     def total_train_batches(self) -> int:
         """All steps of the training, those of an earlier session included."""
         return int(self.trainer.max_steps)
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any
+    ) -> None:
+        super().on_train_batch_end(trainer, pl_module, *args)
+        if self.progress is None:
+            return
+        assert isinstance(pl_module, TrainingModule)
+        method, done = pl_module.method, pl_module.share_done
+        if method.news is not None:
+            self.progress.console.print(f"step {trainer.global_step:,}: {method.news}")
+            method.news = None
+        if pl_module.options.max_minutes is not None and done:
+            # By the clock nobody knows how many steps there will be: as many as at this rate.
+            for task in self.progress.tasks:
+                if task.id == self.train_progress_bar_id:
+                    task.total = min(math.ceil(trainer.global_step / done), trainer.max_steps)
 
     def _get_train_description(self, current_epoch: int) -> str:
         return "training  "  # epochs mean nothing here; as long as Lightning's "Validation"

@@ -212,13 +212,16 @@ def validate(model: type[Any], values: dict[str, Any], where: str | Path | None 
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
-            known = _fields_at(model, first["loc"][:-1])
+            known, name = _fields_at(model, first["loc"][:-1]), str(first["loc"][-1])
             raise ConfigError(
                 f"there is no option '{place}'",
                 where=where,
-                do=did_you_mean(str(first["loc"][-1]), known),
+                do=did_you_mean(name, known, within=place.removesuffix(name)),
             ) from None
-        message = first["msg"][0].lower() + first["msg"][1:]
+        message = first["msg"].removeprefix("Value error, ")
+        message = message[0].lower() + message[1:]
+        if not place:  # options that do not go together; the message names them
+            raise ConfigError(message, where=where) from None
         raise ConfigError(
             f"option '{place}' is {first['input']!r}: {message}", where=where
         ) from None

@@ -52,8 +52,8 @@ class ConfigError(PointillistError):
     exit_code = 2
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str], *, within: str = "") -> str:
     """'did you mean ...?' for a misspelt name, or the list of all known ones."""
     known = list(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}."
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"did you mean '{within}{close[0]}'?" if close else f"known: {', '.join(known)}."

@@ -19,6 +19,7 @@ from pointillist.dataset import VISIBLE, Dataset, Image, Instance
 from pointillist.decoding import decoded_batches
 from pointillist.errors import DataError
 from pointillist.exported import Model, open_model
+from pointillist.familiar import familiar
 from pointillist.formats import open_dataset
 from pointillist.media import is_video
 from pointillist.progress import counted
@@ -223,7 +224,7 @@ def predict(
         localize, boxes, box_score: where other boxes come from, see
             :func:`pointillist.boxes.choosing.choose_boxes`.
         quiet: no progress bar.
-        say: is told what was chosen where nobody asked.
+        say: is told what was chosen where nobody asked, and what makes scores flatter.
 
     Returns:
         the images with predicted instances: points in the file's pixels, confidence in [0, 1].
@@ -288,8 +289,10 @@ def evaluate(
         DataError: nothing is annotated, the skeletons differ, or no file can be read.
     """
     from pointillist.metrics import score
+    from pointillist.metrics.evaluation import check_measure
     from pointillist.metrics.matching import scored
 
+    check_measure(alphas, normalizer)
     run = open_model(run)
     truth = as_dataset(data)
     noticed = truth.problems
@@ -302,6 +305,9 @@ def evaluate(
     truth = truth.subset(truth.labeled)
     if not truth.images:
         raise DataError("nothing is annotated here", where=truth.root)
+    if isinstance(run, Run):
+        for line in familiar(run, truth):
+            say(line)
     if localize is None and any(has_boxes(truth)):
         localize = False
     options: dict[str, Any] = {"flip": flip, "device": device, "quiet": quiet, "say": say}

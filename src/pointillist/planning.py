@@ -121,13 +121,17 @@ def _networks(
     if not unlabeled or not pretrained or given.get("renewed") == 1:
         return {}
     known = round(max(_FEWEST_KNOWN, labeled / (labeled + unlabeled)), 4)
-    options = {"renewed": _RENEWED, "known": known}
+    options: dict[str, Any] = {"renewed": _RENEWED}
+    by_clock = config.training.max_minutes is not None  # no other crops in later parts then
+    if not by_clock:
+        options["known"] = known
     closer = min(_CLOSER / max(config.input.width, config.input.height), _CLOSEST)
     detail = given.get("detail", round(closer, 4))
     if detail > 1:
         options["detail"] = detail
-        # So many small crops cost what the large ones did.
-        options["last_batch"] = round(detail**2, 2)
+        if not by_clock:
+            # So many small crops cost what the large ones did.
+            options["last_batch"] = round(detail**2, 2)
         training = config.training
         per_step = training.labeled_per_step + training.unlabeled_per_step
         crops = steps * training.devices * training.nodes * per_step

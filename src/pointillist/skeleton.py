@@ -174,9 +174,14 @@ def side_problems(skeleton: Skeleton) -> list[str]:
     doubtful = doubtful_sides(skeleton)
     if not doubtful:
         return []
+    then = (
+        "a mirror image leaves them as they are"
+        if skeleton.flip_pairs
+        else "as no pairs are known, training mirrors no image"
+    )
     return [
-        f"no left-right partner was found by name for {', '.join(doubtful)}: "
-        "a mirror image leaves them as they are; name their pairs if they have sides"
+        f"no left-right partner was found by name for {', '.join(doubtful)}: {then}; if they have "
+        "sides, name their pairs (train --flip-pair LEFT,RIGHT)"
     ]
 
 

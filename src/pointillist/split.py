@@ -130,13 +130,23 @@ def write_split(split: Split, folder: str | Path) -> list[Path]:
     """Writes ``labeled.json``, ``unlabeled.json``, ``val.json`` and ``test.json`` (COCO).
 
     There is no annotation in ``unlabeled.json``; boxes that did not come from points stay, as
-    the images' ``boxes``. A part without images has no file, and an older one is removed: it
-    would belong to another split.
+    the images' ``boxes``. A part without images has no file.
 
     Returns:
         the files.
+
+    Raises:
+        DataError: the folder holds a split already: a file of an older one would stay beside
+            those of this one, or the data that is split would be lost.
     """
     folder = Path(folder)
+    there = [f"{name}.json" for name in FILES if (folder / f"{name}.json").exists()]
+    if there:
+        raise DataError(
+            f"there is a split here already: {', '.join(there)}",
+            where=folder,
+            do="Choose another folder, or remove them.",
+        )
     written = []
     for name in FILES:
         part: Dataset = getattr(split, name)
@@ -144,8 +154,6 @@ def write_split(split: Split, folder: str | Path) -> list[Path]:
         if part.images:
             save_dataset(part, file, "coco")
             written.append(file)
-        else:
-            file.unlink(missing_ok=True)
     return written
 
 

@@ -35,6 +35,7 @@ from pointillist.lock import FolderLock
 from pointillist.logs import make_loggers, silence_lightning
 from pointillist.methods import Method, Setting, get_method
 from pointillist.models.localizer import create_localizer
+from pointillist.plan_report import plan_lines
 from pointillist.planning import planned
 from pointillist.poses import reach, turned_share
 from pointillist.progress import counted, tell
@@ -126,15 +127,9 @@ def train(
             lambda: turned_share(known),
             lambda: reach(known, given.input.width, given.input.height),
         )
-        if config.training.max_steps != given.training.max_steps:
-            tell(f"planned: {config.training.max_steps:,} steps", quiet)
-        if config.method_options.get("turned") != given.method_options.get("turned"):
-            tell("planned: crops turned every way, as the labelled objects lie", quiet)
-        if config.input.margin != given.input.margin:
-            tell(f"planned: crops of {config.input.margin:g} times the boxes", quiet)
-        if config.method_options.get("detail") != given.method_options.get("detail"):
-            detail = config.method_options["detail"]
-            tell(f"planned: crops {detail:.2g} times as large until the last part", quiet)
+        tell(parts.counts(), quiet)
+        for line in plan_lines(given, config, count):
+            tell(line, quiet)
         # Both before a wrong option leaves a folder behind.
         built = _build(config, parts.skeleton)
         check_machine(config.training, built[0].model)

@@ -56,6 +56,13 @@ class TrainingData:
             raise DataError("the labelled images have no skeleton", where=self.labeled.root)
         return self.labeled.skeleton
 
+    def counts(self) -> str:
+        """How many images each part has, in words."""
+        held_out = f"{len(self.val)} to validate on" if self.val.images else "none to validate on"
+        return (
+            f"{len(self.labeled)} labelled images, {len(self.unlabeled)} without labels, {held_out}"
+        )
+
     def save(self, folder: Path) -> None:
         """Writes the three parts as COCO files, so that a resumed run has the same split.
 

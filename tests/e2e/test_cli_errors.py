@@ -201,7 +201,7 @@ def test_nothing_annotated_to_evaluate(
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (("--set", "training.learning_rat=1"), "did you mean 'learning_rate'?"),
+        (("--set", "training.learning_rat=1"), "did you mean 'training.learning_rate'?"),
         (("--set", "trainig.max_steps=1"), "did you mean 'training'?"),
         (("--set", "training.max_steps=0"), "'training.max_steps' is 0"),
         (("--set", "training.max_steps"), "not of the form option=value"),
@@ -239,6 +239,29 @@ def test_a_run_is_not_overwritten(console: Console, run: Path, creatures: Path) 
 
 def test_nothing_to_resume(console: Console, tmp_path: Path) -> None:
     assert "this is not a run" in console("train", "--resume", "-o", tmp_path).error
+
+
+@pytest.mark.parametrize("words", [("--max-steps", 9), ("--unlabeled", "x"), ("--seed", 1)])
+def test_a_resumed_run_takes_no_other_options(
+    words: tuple[str, object], console: Console, run: Path
+) -> None:
+    done = console("train", "--resume", "-o", run, *words)
+    assert done.code == 2
+    assert "continues a run as it is" in done.err
+
+
+def test_what_pck_measures_by_is_checked_before_predicting(
+    console: Console, run: Path, creatures: Path
+) -> None:
+    done = console("evaluate", run, creatures, "--normalizer", "head")
+    assert "there is no normaliser 'head'" in done.error
+    assert "Thresholds are shares" in console("evaluate", run, creatures, "--alpha", 5).error
+
+
+def test_a_device_that_is_not_there(console: Console, run: Path, creatures: Path) -> None:
+    done = console("evaluate", run, creatures, "--device", "gpu0", "--quiet")
+    assert done.code == 2
+    assert "no device 'gpu0'" in done.error
 
 
 def test_an_unknown_ending_is_refused_before_predicting(

@@ -78,11 +78,33 @@ def test_written_files_keep_to_what_coco_tools_expect(tmp_path: Path) -> None:
             "iscrowd": 0,
             "bbox": [0, 1, 5, 4],
             "area": 20,
+            "area_from_box": True,
         }
     ]
     (category,) = content["categories"]
     assert category["skeleton"] == [[1, 2], [1, 3]]
     assert category["flip_pairs"] == [["left ear", "right ear"]]
+
+
+def test_an_area_that_nobody_annotated_is_none_when_read_again(tmp_path: Path) -> None:
+    make_image(tmp_path / "a.png")
+    points, seen = np.array([[1.0, 2.0], [5.0, 5.0]]), np.array([2, 2])
+    objects = [
+        Instance(points, seen, box=(0, 1, 5, 4)),
+        Instance(points, seen),
+        Instance(points, seen, area=7.0),
+    ]
+    skeleton = Skeleton(("a", "b"))
+    write(
+        Dataset(skeleton, [Image("a.png", instances=objects)], root=tmp_path), tmp_path / "out.json"
+    )
+    entries = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["annotations"]
+    assert [entry["area"] for entry in entries] == [20, 12, 7]
+    assert [instance.area for instance in read(tmp_path / "out.json")[0].instances] == [
+        None,
+        None,
+        7,
+    ]
 
 
 def test_a_data_set_without_skeleton_is_written_and_read(tmp_path: Path) -> None:

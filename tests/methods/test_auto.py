@@ -110,6 +110,7 @@ def test_a_fresh_network_learns_what_the_averaged_one_labels() -> None:
     assert losses["equivariance"] > 0
     assert torch.equal(weights(method.model), fresh)
     assert method.restarted  # the training forgets the average of the old weights
+    assert str(method.news).startswith("a fresh network begins")
     assert method.labeller is not None
     assert torch.equal(weights(method.labeller.network), averaged)
 
@@ -123,6 +124,9 @@ def test_later_the_fresh_network_labels_and_goes_on() -> None:
         method(batch)
         assert method.restarted == (progress == 0.5)
         method.restarted = False
+        said = {0.5: "a fresh network begins", 0.8: "the last part begins"}.get(progress)
+        assert (method.news or "None").startswith(str(said))
+        method.news = None
         assert torch.equal(weights(method.model), learns)
         labels.append(weights(method.labeller.network))
         with torch.no_grad():  # it learns, and its average follows

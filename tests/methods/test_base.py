@@ -35,5 +35,5 @@ def test_a_group_given_in_part_keeps_its_own_defaults() -> None:
 
 
 def test_an_unknown_option_in_a_group_is_an_error() -> None:
-    with pytest.raises(ConfigError, match=r"view\.rotatoin.*did you mean 'rotation'"):
+    with pytest.raises(ConfigError, match=r"view\.rotatoin.*did you mean 'view.rotation'"):
         validate(Grouped, {"view": {"rotatoin": 9}})

@@ -69,6 +69,13 @@ def test_a_share_that_is_no_positive_number_is_refused(alpha):
         score(truth, guess, alphas=[alpha])
 
 
+def test_a_percentage_for_a_share_is_refused_but_not_a_number_of_pixels():
+    truth, guess = random_pair(images=2)
+    with pytest.raises(ConfigError, match=r"Thresholds are shares: 5 % is 0\.05"):
+        score(truth, guess, alphas=[5])
+    assert score(truth, guess, alphas=[5], normalizer=1.0, which=["pck"])["pck@5"]["n"] > 0
+
+
 def test_normalizers_reach_pck_and_nme():
     truth = dataset(
         [instance([(10, 10), (40, 50), (0, 20)])], [instance([(0, 0), (30, 40), (9, 9)])]

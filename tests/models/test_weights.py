@@ -103,6 +103,8 @@ def test_files_that_cannot_serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     save_file({"0.bias": torch.tensor([1.0, float("nan"), 3.0])}, damaged)
     text = tmp_path / "text.pth"
     text.write_text("no weights", encoding="utf-8")
+    table = tmp_path / "table.csv"
+    table.write_text("scorer,a\n", encoding="utf-8")  # its first letter takes from an empty stack
     code = tmp_path / "code.pth"
     torch.save({"0.bias": torch.zeros(3), "x": Evil()}, code)
     listed = tmp_path / "listed.pth"
@@ -114,6 +116,7 @@ def test_files_that_cannot_serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         (other, "none of its 1 tensors fits the model, which has tensors such as 0.bias"),
         (damaged, "0.bias: the tensor holds NaN or infinite values"),
         (text, "not a PyTorch file that holds tensors only"),
+        (table, "not a PyTorch file that holds tensors only"),
         (code, "not a PyTorch file that holds tensors only"),
         (listed, "the file holds no named tensors"),
     ]:

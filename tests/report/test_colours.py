@@ -9,6 +9,7 @@ from pointillist.report.colours import (
     SERIES,
     as_hex,
     edge_colour,
+    legend,
     point_colours,
 )
 from pointillist.skeleton import Skeleton
@@ -38,6 +39,16 @@ def test_left_right_and_middle_stay_apart_for_the_colour_blind():
 def test_points_have_the_colour_of_their_side():
     skeleton = Skeleton(("r", "nose", "l"), flip_pairs=((2, 0),))
     assert point_colours(skeleton) == [RIGHT, MIDDLE, LEFT]
+
+
+def test_without_pairs_neighbours_differ_and_the_legend_names_them():
+    skeleton = Skeleton(tuple("abcdefgh"))
+    colours = point_colours(skeleton)
+    assert len(set(colours[:7])) == 7
+    assert colours[7] == colours[0]
+    assert legend(skeleton) == list(zip(colours, "abcdefgh", strict=True))
+    paired = Skeleton(("r", "l"), flip_pairs=((1, 0),))
+    assert [name for _, name in legend(paired)] == ["left", "right", "middle"]
 
 
 def test_edges_have_their_ends_side():

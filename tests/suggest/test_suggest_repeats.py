@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from pointillist.identity import Key
 from pointillist.suggest.observation import Observations
-from pointillist.suggest.repeats import NEIGHBOURS, Key, Repeats
+from pointillist.suggest.repeats import NEIGHBOURS, Repeats
 
 
 def repeats(keys: list[Key], grey: list[float], pose: list[float]) -> Repeats:

@@ -11,9 +11,10 @@ from pointillist.config import Config
 from pointillist.dataset import Dataset, Image, Instance
 from pointillist.errors import DataError
 from pointillist.formats import save_dataset
+from pointillist.identity import keys_of
 from pointillist.run import Run
 from pointillist.suggest.repeats import NEIGHBOURS
-from pointillist.suggest.sources import Sources, find_sources, keys_of
+from pointillist.suggest.sources import Sources, find_sources
 from pointillist.training_data import TrainingData
 from video_files import make_video
 
@@ -135,7 +136,7 @@ def test_videos_are_sampled(tmp_path: Path, data: Path) -> None:
 def test_keys_do_not_depend_on_the_root(tmp_path: Path) -> None:
     one = Dataset(None, [Image("a/b.png"), Image(str(tmp_path / "c.png"), frame=3)], tmp_path)
     other = Dataset(None, [Image("b.png"), Image("../c.png", frame=3)], tmp_path / "a")
-    assert keys_of(one) == keys_of(other)
+    assert keys_of(one.root, one) == keys_of(other.root, other)
 
 
 def test_labelled_data_from_a_file(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from pointillist.dataset import Box, Dataset
 from pointillist.decoding import decoded_batches
 from pointillist.errors import DataError
 from pointillist.models.box_finder import BoxFinder
+from pointillist.placement import choose_device
 from pointillist.precision import inference_autocast
 from pointillist.progress import counted
 from pointillist.samples import Crop, Sample
@@ -56,9 +57,7 @@ class BoxDetector:
         batch_size: int = 16,
         workers: int = 2,
     ) -> None:
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.device = torch.device(device)
+        self.device = choose_device(device)
         self.network = network.eval().to(self.device).to(memory_format=torch.channels_last)
         self.score = options.score if score is None else score
         self.batch_size, self.workers = batch_size, workers

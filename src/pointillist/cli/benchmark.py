@@ -7,12 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
+from pointillist.cli.names import PROTOCOLS
 from pointillist.cli.printing import print_table
 from pointillist.errors import ConfigError
 
 
 def benchmark(
-    protocol: Annotated[str, typer.Argument(help="Name of a protocol, or a YAML file.")],
+    protocol: Annotated[
+        str, typer.Argument(help=f"Name of a protocol ({PROTOCOLS}), or a YAML file.")
+    ],
     methods: Annotated[
         str | None, typer.Option(help="Rows, e.g. supervised,sc; the protocol's.")
     ] = None,

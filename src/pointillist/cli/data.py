@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from pointillist.cli.names import LAYOUTS
 from pointillist.cli.printing import notes, print_json, print_table
 
 Data = Annotated[Path, typer.Argument(help="Data set: a file or folder in any known layout.")]
@@ -42,7 +43,7 @@ def info(
 def convert(
     data: Data,
     out: Annotated[Path, typer.Argument(help="File or folder to write.")],
-    to: Annotated[str, typer.Option("--to", help="Layout to write.")] = "coco",
+    to: Annotated[str, typer.Option("--to", help=f"Layout to write: {LAYOUTS}.")] = "coco",
     format: FormatName = None,
     images: Images = None,
     copy_images: Annotated[

@@ -73,7 +73,8 @@ def evaluate(
         say=lambda line: notes([line]),
     )
     if plots is not None:
-        notes(write_report(plots, scores, truth, predicted))
+        about = f"{run} on {data}: {len(truth)} images"
+        notes(write_report(plots, scores, truth, predicted, intro=about))
     notes(predicted.problems)
     if json:
         print_json(scores)

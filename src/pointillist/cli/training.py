@@ -8,7 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from pointillist.cli.data import FormatName, Images
+from pointillist.cli.names import METHODS
 from pointillist.cli.printing import notes
+
+#: Options of ``training`` that the command line has options of its own for.
+_NUMBERS = ("max_steps", "max_minutes", "devices", "nodes", "seed")
 
 
 def train(
@@ -29,8 +33,12 @@ def train(
     ] = None,
     format: FormatName = None,
     images: Images = None,
-    method: Annotated[str | None, typer.Option(help="Training method.")] = None,
-    preset: Annotated[str | None, typer.Option(help="cpu, gpu or paper.")] = None,
+    method: Annotated[
+        str | None, typer.Option(help=f"Training method: {METHODS}; the first if not given.")
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="cpu, gpu or paper; gpu where there is one, else cpu.")
+    ] = None,
     weights: Annotated[
         Path | None, typer.Option(help="Backbone weights from a local file.")
     ] = None,
@@ -64,7 +72,9 @@ def train(
     from pointillist import training
     from pointillist.config import make_config
 
-    if resume and (data is not None or preset or config or set or method or localize):
+    other = (data, unlabeled, val, format, method, preset, weights, config, set, flip_pairs)
+    numbers = (max_steps, max_minutes, devices, nodes, seed)  # as in _NUMBERS
+    if resume and (localize or any(value is not None for value in (*other, *numbers))):
         raise typer.BadParameter(
             "--resume continues a run as it is: give only -o with it, and --images if they moved"
         )
@@ -75,13 +85,7 @@ def train(
         values["localize"] = True
     if weights is not None:
         values["model"] |= {"weights": str(weights), "pretrained": False}
-    for key, value in {
-        "max_steps": max_steps,
-        "max_minutes": max_minutes,
-        "devices": devices,
-        "nodes": nodes,
-        "seed": seed,
-    }.items():
+    for key, value in zip(_NUMBERS, numbers, strict=True):
         if value is not None:
             values["training"][key] = value
     if preset is None and config is None and not resume:
@@ -106,7 +110,14 @@ def train(
     ended = run.metrics
     best = ended["best_val_pck@0.1"]
     score = "no validation set" if best is None else f"validation PCK@0.1 {100 * best:.1f} %"
-    typer.echo(f"{ended['steps']} steps in {ended['minutes']:.1f} min; {score}; run: {run.path}")
+    steps, planned = ended["steps"], run.config.training.max_steps
+    fewer = f" of at most {planned:,}" if steps < planned else ""
+    typer.echo(f"{steps:,} steps{fewer} in {ended['minutes']:.1f} min; {score}; run: {run.path}")
+    if not quiet:
+        typer.echo(
+            f"next: pointillist predict {run.path} IMAGES -o points.csv --overlay overlays\n"
+            f"      pointillist evaluate {run.path} LABELLED --plots report"
+        )
 
 
 def _say_found(file: Path) -> None:

@@ -6,7 +6,8 @@ the data model has beyond COCO is kept in extra keys, which other readers pass o
 - of a category: ``flip_pairs``, ``sigmas``, ``head``, ``torso`` (see ``coco_categories``);
 - of an image: ``boxes`` (of objects without annotation), ``group``, ``frame``;
 - of an annotation: ``box_from_points``, ``head_box``, ``track_id``, ``absent`` (names),
-  ``score``, ``keypoint_scores``.
+  ``score``, ``keypoint_scores``, ``area_from_box`` (the area is no annotation: COCO's tools ask
+  for one).
 
 Layout: Lin et al., Microsoft COCO, 2014, https://cocodataset.org/#format-data.
 """
@@ -62,9 +63,11 @@ def read(path: Path, below: Path | None = None) -> Dataset:
     if path.is_dir():
         files = _annotation_files(path)
         if len(files) != 1:
-            names = ", ".join(found.relative_to(path).as_posix() for found in files) or "none"
+            names = ", ".join(found.relative_to(path).as_posix() for found in files)
             raise DataError(
-                f"there is not exactly one COCO annotation file in this folder but {names}",
+                f"there are several COCO annotation files in this folder: {names}"
+                if files
+                else "there is no COCO annotation file in this folder",
                 where=path,
                 do="Name the file to open." if files else None,
             )
@@ -272,6 +275,8 @@ def _read_instance(entry: dict[str, Any], skeleton: Skeleton, category: str | No
     if entry.get("head_box"):
         instance.head_box = read_box(entry["head_box"], "head_box")
     for key in ("area", "score"):
+        if key == "area" and entry.get("area_from_box"):
+            continue  # nobody has annotated it
         if entry.get(key) is not None:
             setattr(instance, key, float(read_numbers([entry[key]], key)[0]))
     if entry.get("keypoint_scores"):
@@ -333,7 +338,7 @@ def instance_entry(instance: Instance, skeleton: Skeleton) -> dict[str, Any]:
         entry["area"] = instance.area
     elif box is not None:
         # COCO's own tools need an area; the box's is what Instance stands for without one.
-        entry["area"] = round(box[2] * box[3], _DECIMALS)
+        entry |= {"area": round(box[2] * box[3], _DECIMALS), "area_from_box": True}
     if instance.head_box is not None:
         entry["head_box"] = _rounded(instance.head_box)
     if instance.track is not None:

@@ -132,6 +132,9 @@ class Method(nn.Module, ABC):
         #: Set by a method that has given its networks other weights: the training then forgets
         #: the averages and the optimiser's moments of the old ones, and takes it back.
         self.restarted = False
+        #: What a person at the screen is to know, once, of a part that begins; the progress bar
+        #: takes it back.
+        self.news: str | None = None
         #: Figures to log beside the losses.
         self.figures: dict[str, Tensor] = {}
 

@@ -84,4 +84,5 @@ class PseudoLabels(Method):
         fresh = self.labeller.take(self.average if self.average is not None else self.model)
         self.model.load_state_dict(fresh)
         self.restarted = True
+        self.news = "a fresh network begins: it learns what the first one says of the other images"
         self.second_stage.fill_(True)

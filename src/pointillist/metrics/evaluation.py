@@ -19,7 +19,14 @@ from pointillist.metrics.oks import (
     instance_score,
 )
 from pointillist.metrics.oks_interval import resampled_scores
-from pointillist.metrics.pck import Normalizer, head_lengths, lengths_of, pck_area, pck_score
+from pointillist.metrics.pck import (
+    Normalizer,
+    check_normalizer,
+    head_lengths,
+    lengths_of,
+    pck_area,
+    pck_score,
+)
 from pointillist.metrics.pixel import normalized_mean_error, pixel_errors
 from pointillist.metrics.reliability import calibration_score
 from pointillist.metrics.result import Metric, no_result, result
@@ -62,9 +69,7 @@ def score(
         ConfigError: an unknown normaliser or family, or a share that is no positive number.
     """
     families = _families(which)
-    for alpha in alphas:
-        if not (np.isfinite(alpha) and alpha > 0):
-            raise ConfigError(f"PCK at {alpha:g} of the length is not defined")
+    check_measure(alphas, normalizer)
     matches = match(truth, predicted, paired=paired)
     pairs = matches.pairs
     lengths = lengths_of(pairs, normalizer)
@@ -85,6 +90,24 @@ def score(
     if "instances" in families:
         scores |= _instance_scores(matches, paired)
     return scores
+
+
+def check_measure(alphas: Sequence[float], normalizer: Normalizer) -> None:
+    """Whether PCK can be computed so; to be asked before predictions are made for it.
+
+    Raises:
+        ConfigError: an unknown normaliser, or a share that is no positive number or is meant as a
+            percentage.
+    """
+    check_normalizer(normalizer)
+    for alpha in alphas:
+        if not (np.isfinite(alpha) and alpha > 0):
+            raise ConfigError(f"PCK at {alpha:g} of the length is not defined")
+        if alpha > 1 and isinstance(normalizer, str):
+            raise ConfigError(
+                f"PCK at {alpha:g} times the length counts nearly every point",
+                do=f"Thresholds are shares: {alpha:g} % is {alpha / 100:g}.",
+            )
 
 
 def _families(which: Collection[str] | None) -> Collection[str]:

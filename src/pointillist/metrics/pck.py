@@ -86,6 +86,23 @@ class Lengths:
     reason: str | None = None
 
 
+def check_normalizer(normalizer: Normalizer) -> None:
+    """Whether it is one.
+
+    Raises:
+        ConfigError: it is unknown, or no positive number of pixels.
+    """
+    known = get_args(NormalizerName)
+    if isinstance(normalizer, str):
+        if normalizer not in known:
+            raise ConfigError(
+                f"there is no normaliser '{normalizer}'",
+                do=f"{did_you_mean(normalizer, known)} Or give a number of pixels.",
+            )
+    elif not (np.isfinite(normalizer) and normalizer > 0):
+        raise ConfigError(f"a length of {normalizer:g} pixels cannot be divided by")
+
+
 def lengths_of(pairs: Pairs, normalizer: Normalizer) -> Lengths:
     """The lengths of all instances.
 
@@ -97,6 +114,7 @@ def lengths_of(pairs: Pairs, normalizer: Normalizer) -> Lengths:
     Raises:
         ConfigError: the normaliser is unknown, or no positive number of pixels.
     """
+    check_normalizer(normalizer)
     count = len(pairs.truth)
     if normalizer == "bbox":
         boxes = [instance.reference_box() for instance in pairs.truth]
@@ -119,13 +137,6 @@ def lengths_of(pairs: Pairs, normalizer: Normalizer) -> Lengths:
         words = f"the annotated distance between '{names[a]}' and '{names[b]}'"
         reason = "a torso point is not annotated, or both lie in one place"
         return _lengths(pairs, values, words, normalizer, reason)
-    if isinstance(normalizer, str):
-        raise ConfigError(
-            f"there is no normaliser '{normalizer}'",
-            do=f"{did_you_mean(normalizer, get_args(NormalizerName))} Or give a number of pixels.",
-        )
-    if not (np.isfinite(normalizer) and normalizer > 0):
-        raise ConfigError(f"a length of {normalizer:g} pixels cannot be divided by")
     return Lengths(np.full(count, float(normalizer)), f"{normalizer:g} px", float(normalizer), {})
 
 

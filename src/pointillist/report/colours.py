@@ -24,8 +24,15 @@ SERIES = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY_BLUE, BLACK)
 LEFT, RIGHT, MIDDLE = SKY_BLUE, VERMILLION, YELLOW
 
 
+#: Points in turn where no pairs are known: neighbours in the list can then be told apart.
+IN_TURN = (YELLOW, SKY_BLUE, VERMILLION, GREEN, PURPLE, BLUE, ORANGE)
+
+
 def point_colours(skeleton: Skeleton) -> list[Colour]:
-    """K colours: one for left points, one for right ones, one for those in no pair."""
+    """K colours: one for left points, one for right ones, one for those in no pair; without pairs
+    those of :data:`IN_TURN`."""
+    if not skeleton.flip_pairs:
+        return [IN_TURN[k % len(IN_TURN)] for k in range(len(skeleton))]
     colours = [MIDDLE] * len(skeleton)
     for left, right in skeleton.flip_pairs:
         colours[left], colours[right] = LEFT, RIGHT
@@ -33,9 +40,17 @@ def point_colours(skeleton: Skeleton) -> list[Colour]:
 
 
 def edge_colour(a: Colour, b: Colour) -> Colour:
-    """An edge has its ends' side; one from the middle to a side has that side's."""
+    """An edge has its ends' side; one from the middle to a side has that side's; yellow is one
+    between two sides, or two colours of points without sides."""
     sides = {a, b} - {MIDDLE}
     return sides.pop() if len(sides) == 1 else MIDDLE
+
+
+def legend(skeleton: Skeleton) -> list[tuple[Colour, str]]:
+    """What the colours mean: sides, or without pairs the names of points."""
+    if skeleton.flip_pairs:
+        return [(LEFT, "left"), (RIGHT, "right"), (MIDDLE, "middle")]
+    return list(zip(point_colours(skeleton), skeleton.keypoints, strict=True))
 
 
 def as_hex(colour: Colour) -> str:

@@ -35,9 +35,9 @@ def draw_points(
 ) -> np.ndarray:
     """A copy of the image with the skeletons of all instances drawn over it.
 
-    Left points and edges are sky blue, right ones vermillion, those in the middle yellow, each
-    with a thin black rim. Where an instance has confidences, a less confident point is fainter
-    and smaller.
+    Left points and edges are sky blue, right ones vermillion, those in the middle yellow; where no
+    pairs are known points have several colours in turn. Each has a thin black rim. Where an
+    instance has confidences, a less confident point is fainter and smaller.
 
     Args:
         image: (H, W, 3) uint8, RGB.

@@ -8,6 +8,7 @@ from typing import Any
 
 from pointillist.dataset import Dataset
 from pointillist.files import whole_file, write_json, write_text
+from pointillist.report.colours import legend
 from pointillist.report.html import Picture, page, photograph
 from pointillist.report.pictures import contact_sheet, examples
 from pointillist.report.plots import metric_figures, png
@@ -57,6 +58,7 @@ def write_report(
         metrics=metrics,
         plots=plots,
         pictures=photographs,
+        colours=legend(truth.skeleton) if truth.skeleton else (),
         config=config,
     )
     write_json(folder / "metrics.json", metrics, indent=1)

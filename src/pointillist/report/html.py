@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from pointillist.report.colours import LEFT, MIDDLE, RIGHT, as_hex
+from pointillist.report.colours import Colour, as_hex
 from pointillist.report.tables import Table, keypoint_table, metric_table
 
 _JPEG_QUALITY = 92
@@ -46,6 +46,7 @@ def page(
     metrics: Mapping[str, Mapping[str, Any]] | None = None,
     plots: Sequence[Picture] = (),
     pictures: Sequence[Picture] = (),
+    colours: Sequence[tuple[Colour, str]] = (),
     config: Mapping[str, Any] | None = None,
 ) -> str:
     """The whole page; write it with :func:`pointillist.files.write_text`.
@@ -56,7 +57,8 @@ def page(
         tables: shown first.
         metrics: scores; a table of them, their definitions to unfold, a table per keypoint.
         plots: of scores.
-        pictures: photographs with points; a legend of the colours goes with them.
+        pictures: photographs with points.
+        colours: what those of the points mean.
         config: shown as JSON, to unfold.
     """
     parts = [f"<h1>{_text(title)}</h1>"]
@@ -70,7 +72,7 @@ def page(
     if plots:
         parts += ["<h2>Plots</h2>", _gallery(plots, "plots")]
     if pictures:
-        parts += ["<h2>Pictures</h2>", _LEGEND, _gallery(pictures, "pictures")]
+        parts += ["<h2>Pictures</h2>", _legend(colours), _gallery(pictures, "pictures")]
     if config is not None:
         text = json.dumps(config, indent=2, ensure_ascii=False, default=str)
         parts.append(f"<details><summary>Configuration</summary><pre>{_text(text)}</pre></details>")
@@ -127,15 +129,20 @@ def _data_url(data: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-_LEGEND = (
-    '<p class="legend">'
-    + " ".join(
-        f'<span><i style="background:{as_hex(colour)}"></i>{name}</span>'
-        for colour, name in ((LEFT, "left"), (RIGHT, "right"), (MIDDLE, "middle"))
+def _legend(colours: Sequence[tuple[Colour, str]]) -> str:
+    points = [
+        f'<span><i style="background:{as_hex(colour)}"></i>{_text(name)}</span>'
+        for colour, name in colours
+    ]
+    return " ".join(
+        [
+            '<p class="legend">',
+            *points,
+            "<span>dot: predicted, fainter where less confident</span>",
+            '<span><i class="ring"></i>ring: annotated</span></p>',
+        ]
     )
-    + " <span>dot: predicted, fainter where less confident</span>"
-    + ' <span><i class="ring"></i>ring: annotated</span></p>'
-)
+
 
 _PAGE = """<!doctype html>
 <html lang="en">

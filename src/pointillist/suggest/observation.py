@@ -22,6 +22,7 @@ from pointillist.decoding import decoded_batches
 from pointillist.errors import DataError
 from pointillist.heatmaps import decode, smoothed
 from pointillist.models.localizer import Localizer
+from pointillist.placement import choose_device
 from pointillist.points import calibrated
 from pointillist.precision import in_float32, inference_autocast
 from pointillist.progress import counted
@@ -100,9 +101,7 @@ class Observer:
     """
 
     def __init__(self, run: Run, device: str = "auto") -> None:
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.device = torch.device(device)
+        self.device = choose_device(device)
         network, student, options = run.network(), run.student(), run.config.input
         size = (options.width, options.height)
         self._network = network.to(self.device).to(memory_format=torch.channels_last)

@@ -14,6 +14,7 @@ from pointillist.dataset import Dataset, Image
 from pointillist.errors import DataError
 from pointillist.files import write_json
 from pointillist.formats.locate import names_from
+from pointillist.identity import keys_of
 from pointillist.run import Run
 from pointillist.samples import all_samples
 from pointillist.skeleton import Skeleton
@@ -21,7 +22,7 @@ from pointillist.suggest.measures import nearest, places, share_below, uncertain
 from pointillist.suggest.observation import Observations, Observer
 from pointillist.suggest.reasons import why
 from pointillist.suggest.repeats import Repeats
-from pointillist.suggest.sources import find_sources, keys_of
+from pointillist.suggest.sources import find_sources
 from pointillist.suggest.strategies import STRATEGIES, Candidates, get_strategy
 from pointillist.usual_box import with_usual_boxes
 
@@ -158,14 +159,16 @@ def suggest(
     if run.usual_box is not None:  # as the candidates, so that both can be compared
         known_ones = with_usual_boxes(known_ones, run.usual_box)
     labeled, known, lost = _look(observer, known_ones, quiet)
-    repeats = Repeats(keys_of(pool) + keys_of(labeled), Observations.join([seen, known]))
+    repeats = Repeats(
+        keys_of(pool.root, pool) + keys_of(labeled.root, labeled), Observations.join([seen, known])
+    )
     again = {int(i) for j in range(len(labeled)) for i in repeats.of(len(pool) + j)}
     fresh = [i for i in range(len(pool)) if i not in again]
     if len(fresh) < len(pool):
         left_out["nearly repeat a labelled image"] = len(pool) - len(fresh)
         pool, seen = pool.subset(pool[i] for i in fresh), seen.select(fresh)
     candidates = Candidates(
-        uncertainty(seen), *places(seen, known), Repeats(keys_of(pool), seen).of
+        uncertainty(seen), *places(seen, known), Repeats(keys_of(pool.root, pool), seen).of
     )
     picks = choose(candidates, count, seed)
     return Suggestions(

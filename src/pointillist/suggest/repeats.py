@@ -6,10 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pointillist.identity import Key
 from pointillist.suggest.observation import Observations
-
-#: Absolute path of an image's file, and the frame if that is a video.
-Key = tuple[str, int | None]
 
 #: Frames of one video that are less than this apart are neighbours: half a second at 30 a second.
 NEIGHBOURS = 15

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -13,10 +12,11 @@ import numpy as np
 from pointillist.boxes.data import with_boxes
 from pointillist.dataset import Dataset, Image
 from pointillist.errors import DataError, PointillistError
+from pointillist.identity import Key, keys_of
 from pointillist.inference import as_dataset
 from pointillist.media import is_video
 from pointillist.run import Run
-from pointillist.suggest.repeats import NEIGHBOURS, Key
+from pointillist.suggest.repeats import NEIGHBOURS
 from pointillist.training_data import TrainingData
 
 
@@ -63,12 +63,12 @@ def find_sources(
     labeled: dict[Key, Image] = {}
     for part in (*trained, given):
         part = with_boxes(part.subset(part.labeled))
-        for key, image in zip(keys_of(part), part, strict=True):
+        for key, image in zip(keys_of(part.root, part), part, strict=True):
             labeled[key] = _bare(image, key[0], run)
     near = _near_labeled(labeled)
     left_out: dict[str, int] = defaultdict(int)
     pool: dict[Key, Image] = {}
-    for key, image in zip(keys_of(given), given, strict=True):
+    for key, image in zip(keys_of(given.root, given), given, strict=True):
         if key in labeled:
             left_out["are labelled"] += 1
         elif key in near:
@@ -82,12 +82,6 @@ def find_sources(
         left_out["are frames too like others of their video"] = len(pool) - len(thinned)
     done = Dataset(None, list(labeled.values()), given.root)
     return Sources(given.subset(thinned), done, dict(left_out), problems)
-
-
-def keys_of(dataset: Dataset) -> list[Key]:
-    """What tells each image from every other, whatever folder its path starts from."""
-    root = dataset.root.resolve()
-    return [(os.path.normpath(root / image.path), image.frame) for image in dataset]
 
 
 def _open(

@@ -13,7 +13,8 @@ from pointillist.errors import DataError
 from pointillist.files import read_json
 from pointillist.formats import open_dataset
 from pointillist.formats.coco_results import read_results
-from pointillist.web.project import Key, Project, keys_of
+from pointillist.identity import Key, keys_of
+from pointillist.web.project import Project
 from pointillist.web.records import DECIMALS
 
 PREDICTIONS = "predictions.json"

@@ -8,9 +8,7 @@ shown where they are there; ``runs/`` holds one folder per round of training.
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -21,6 +19,7 @@ from pointillist.errors import DataError
 from pointillist.files import whole_file
 from pointillist.formats import open_dataset, save_dataset
 from pointillist.formats.locate import names_from
+from pointillist.identity import keys_of
 from pointillist.web.journal import Entry, Journal, read_journal
 from pointillist.web.records import (
     InstanceRecord,
@@ -28,9 +27,6 @@ from pointillist.web.records import (
     revision_of,
     to_record,
 )
-
-#: Absolute path of an image's file, and the frame if that is a video.
-Key = tuple[str, int | None]
 
 ANNOTATIONS = "annotations.json"
 JOURNAL = "annotations.journal"
@@ -260,12 +256,6 @@ class Project:
             except (DataError, OSError) as error:
                 # The changes are safe in the journal; the next change tries again.
                 self.problems.append(f"{ANNOTATIONS} could not be brought up to date: {error}")
-
-
-def keys_of(root: Path, images: Iterable[Image]) -> list[Key]:
-    """What tells each image from every other, whatever folder its path starts from."""
-    start = root.resolve()
-    return [(os.path.normpath(start / image.path), image.frame) for image in images]
 
 
 def rooted(dataset: Dataset, root: Path) -> Dataset:

@@ -9,9 +9,9 @@ import numpy as np
 from pointillist.dataset import Dataset, Image, Instance
 from pointillist.errors import DataError
 from pointillist.formats import open_dataset
+from pointillist.identity import Key, keys_of
 from pointillist.web.jobs import read_curves
 from pointillist.web.predictions import match
-from pointillist.web.project import Key, keys_of
 from pointillist.web.session import Session
 from pointillist.web.start import RUNS
 

@@ -1,0 +1,40 @@
+"""What makes a score look better than the network is."""
+
+from __future__ import annotations
+
+from pointillist.dataset import Dataset
+from pointillist.errors import DataError
+from pointillist.formats import open_dataset
+from pointillist.identity import keys_of
+from pointillist.run import Run
+
+#: Part of a run's split -> what its images did for the network.
+_ROLES = {
+    "labeled": "the run has learnt from the labels of",
+    "val": "the run's network was chosen, and its confidence calibrated, on",
+}
+
+
+def familiar(run: Run, data: Dataset) -> list[str]:
+    """A line where a run is to be scored on what it knows, and one where it has not finished.
+
+    A run whose split is gone, or names files that have moved, is taken at its word.
+    """
+    lines = []
+    keys = keys_of(data.root, data)
+    for name, role in _ROLES.items():
+        try:
+            part = open_dataset(run.path / "split" / f"{name}.json", "coco")
+        except DataError:
+            continue
+        known = len(set(keys) & set(keys_of(part.root, part)))
+        if known:
+            lines.append(f"{role} {known} of these {len(keys)} images: scores flatter it there")
+    ended = run.metrics
+    if ended.get("status") == "interrupted":
+        steps, planned = ended["steps"], run.config.training.max_steps
+        lines.append(
+            f"this training was stopped after {steps:,} of {planned:,} steps; "
+            f"to go on: pointillist train --resume -o {run.path}"
+        )
+    return lines
