@@ -37,7 +37,10 @@ def test_files_keep_their_order(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_images_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="there is no image in this folder"):
+    with pytest.raises(DataError, match=r"there is no image in this folder.*Image files end in"):
+        open_dataset(tmp_path)
+    (tmp_path / "a.mp4").touch()
+    with pytest.raises(DataError, match=r"there is no image in this folder.*Name its videos"):
         open_dataset(tmp_path)
 
 

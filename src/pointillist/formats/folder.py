@@ -9,6 +9,7 @@ from pointillist.dataset import Dataset, Image
 from pointillist.errors import DataError
 from pointillist.formats.base import Format
 from pointillist.images import IMAGE_SUFFIXES, list_images
+from pointillist.media import is_video
 
 
 def detect(path: Path) -> bool:
@@ -22,10 +23,13 @@ def read(path: Path) -> Dataset:
         return read_files([path])
     names = list_images(path)
     if not names:
+        videos = sum(is_video(file) for file in path.iterdir())
         raise DataError(
             "there is no image in this folder, and no annotation file that pointillist knows",
             where=path,
-            do=f"Image files end in {', '.join(sorted(IMAGE_SUFFIXES))}.",
+            do="Name its videos one by one: predict and train --unlabeled take them."
+            if videos
+            else f"Image files end in {', '.join(sorted(IMAGE_SUFFIXES))}.",
         )
     images = [Image(name, id=i) for i, name in enumerate(names, start=1)]
     return Dataset(None, images, root=path, name=path.resolve().name)
