@@ -21,8 +21,8 @@ def test_three_parts_where_images_are_few() -> None:
         "network says of the other images, in crops of 160x160 px",
         "planned: part 2, until step 2,100: a fresh network learns what the first one says of the "
         "other images, in crops of 160x160 px",
-        "planned: part 3, the rest: it learns what it says of them itself, in crops of 96x96 px, as "
-        "predictions are made from",
+        "planned: part 3, the rest: it learns what it says of them itself, in crops of 96x96 px, "
+        "as predictions are made from",
         "planned: a large crop takes 2.8 times as long as a small one; without them: "
         "--set method_options.detail=1",
     ]
