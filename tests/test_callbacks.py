@@ -8,6 +8,7 @@ from unittest.mock import Mock, patch
 
 import pytest
 import torch
+from lightning import LightningModule
 from lightning.pytorch.callbacks import Checkpoint, RichProgressBar
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from rich.console import Console
@@ -173,6 +174,13 @@ class Screen(TrainingProgress):
             super().on_train_batch_end(trainer, pl_module, *args)
 
 
+def test_a_training_of_something_else_has_the_bar_too() -> None:
+    """Box finders are trained with it."""
+    bar = Screen()
+    bar.progress = Progress()  # type: ignore[assignment]
+    bar.on_train_batch_end(Trainer(), LightningModule())
+
+
 def module_at(share: float, minutes: float | None) -> TrainingModule:
     module = Mock(spec=TrainingModule)
     module.method = SimpleNamespace(news="a part begins")
@@ -192,4 +200,4 @@ def test_by_the_clock_the_bar_is_as_long_as_the_rate_says(
     bar.on_train_batch_end(trainer, module)
     assert bar.progress.tasks[0].total == total
     bar.on_train_batch_end(trainer, module)
-    assert text.getvalue() == "step 60: a part begins\n"  # once
+    assert text.getvalue() == "step 59: a part begins\n"  # once

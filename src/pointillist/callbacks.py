@@ -142,12 +142,12 @@ class TrainingProgress(RichProgressBar):
         self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any
     ) -> None:
         super().on_train_batch_end(trainer, pl_module, *args)
-        if self.progress is None:
+        # A box finder's training has the bar, but neither parts nor a clock.
+        if self.progress is None or not isinstance(pl_module, TrainingModule):
             return
-        assert isinstance(pl_module, TrainingModule)
         method, done = pl_module.method, pl_module.share_done
         if method.news is not None:
-            self.progress.console.print(f"step {trainer.global_step:,}: {method.news}")
+            self.progress.console.print(f"step {trainer.global_step - 1:,}: {method.news}")
             method.news = None
         if pl_module.options.max_minutes is not None and done:
             # By the clock nobody knows how many steps there will be: as many as at this rate.

@@ -8,21 +8,19 @@ from pointillist.formats import open_dataset
 from pointillist.identity import keys_of
 from pointillist.run import Run
 
-#: Part of a run's split -> what its images did for the network.
-_ROLES = {
-    "labeled": "the run has learnt from the labels of",
-    "val": "the run's network was chosen, and its confidence calibrated, on",
-}
-
 
 def familiar(run: Run, data: Dataset) -> list[str]:
-    """A line where a run is to be scored on what it knows, and one where it has not finished.
+    """A line where a run is to be scored on what it knows, and one where it was stopped.
 
     A run whose split is gone, or names files that have moved, is taken at its word.
     """
     lines = []
     keys = keys_of(data.root, data)
-    for name, role in _ROLES.items():
+    chosen = "the run's network was chosen"
+    if run.calibration_file.exists():
+        chosen += ", and its confidence calibrated,"
+    roles = {"labeled": "the run has learnt from the labels of", "val": f"{chosen} on"}
+    for name, role in roles.items():
         try:
             part = open_dataset(run.path / "split" / f"{name}.json", "coco")
         except DataError:

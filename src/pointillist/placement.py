@@ -22,7 +22,9 @@ def choose_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
         torch.empty(1, device=device).cpu()  # a name may be right where no such device is there
-    except (RuntimeError, AssertionError, NotImplementedError):
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError):
         raise ConfigError(
             f"this machine has no device '{name}' to compute on", do=f"It has: {_there()}."
         ) from None

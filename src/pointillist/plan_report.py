@@ -4,60 +4,67 @@ from __future__ import annotations
 
 import math
 
-from pointillist.config import Config, validate
-from pointillist.methods.auto import AutoOptions
+from pointillist.config import Config
+from pointillist.methods import Method
+from pointillist.methods.auto import Auto
 
 
-def plan_lines(given: Config, config: Config, unlabeled: int) -> list[str]:
+def plan_lines(given: Config, config: Config, method: Method, unlabeled: int) -> list[str]:
     """What the default method has chosen, and the parts that it consists of; of other methods
     there is nothing to say.
 
     Args:
         given: what was asked for.
         config: with what was planned (:func:`pointillist.planning.planned`).
-        unlabeled: crops without labels.
+        method: made from it.
+        unlabeled: crops without labels that steps ask for.
     """
-    if config.method != "auto":
+    if not isinstance(method, Auto):
         return []
     lines, training = [], config.training
     if training.max_minutes is not None:
-        lines.append(
-            f"planned: {training.max_minutes:g} minutes, at most {training.max_steps:,} steps"
-        )
+        lines.append(f"{training.max_minutes:g} minutes, at most {training.max_steps:,} steps")
     elif training.max_steps != given.training.max_steps:
-        lines.append(f"planned: {training.max_steps:,} steps")
+        lines.append(f"{training.max_steps:,} steps")
     if config.method_options.get("turned") != given.method_options.get("turned"):
-        lines.append("planned: crops turned every way, as the labelled objects lie")
+        lines.append("crops turned every way, as the labelled objects lie")
     if config.input.margin != given.input.margin:
-        lines.append(f"planned: crops of {config.input.margin:g} times the boxes")
-    if not unlabeled:
-        return [*lines, "planned: supervised training, for there are no images without labels"]
-    options = validate(AutoOptions, config.method_options, where="method_options")
-    return lines + _parts(config, options)
+        lines.append(f"crops of {config.input.margin:g} times the boxes")
+    if unlabeled:
+        lines += _parts(config, method)
+    else:
+        none = (
+            "no step asks for images" if not training.unlabeled_per_step else "there are no images"
+        )
+        lines.append(f"supervised training: {none} without labels")
+    return [f"planned: {line}" for line in lines]
 
 
-def _parts(config: Config, options: AutoOptions) -> list[str]:
-    """A line for each network that learns, if there are several."""
+def _parts(config: Config, method: Auto) -> list[str]:
+    """A line for each part."""
+    options = method.options
+    first = "the labels"
+    if options.burn_in < options.renewed:
+        averages = options.teacher == "average" and config.training.ema_decay > 0
+        first += f", and from {_when(config, options.burn_in)} on " + (
+            "what the averaged network says of the other images"
+            if averages
+            else "the other images too"
+        )
     if options.renewed == 1:
-        return []
+        return [first]
     width, height = config.input.width, config.input.height
-    large = ""
-    if options.detail > 1:
-        large = f", in crops of {round(width * options.detail)}x{round(height * options.detail)} px"
-    small = f", in crops of {width}x{height} px, as predictions are made from" if large else ""
-    relabeled = options.relabeled
-    if relabeled is None:
-        relabeled = (1 + options.renewed) / 2
-    fresh = relabeled > options.renewed
-    until, then = _when(config, options.renewed), _when(config, relabeled)
-    lines = [
-        f"part 1, until {until}: the labels, and from {_when(config, options.burn_in)} on what "
-        f"the averaged network says of the other images{large}"
-    ]
+    large = small = ""
+    if method.detail > 1:
+        large = ", in crops of {}x{} px".format(*method.closer_size)
+        small = f", in crops of {width}x{height} px, as predictions are made from"
+    lines = [f"part 1, until {_when(config, options.renewed)}: {first}{large}"]
+    fresh = method.relabeled > options.renewed
     if fresh or not large:
+        until = f"until {_when(config, method.relabeled)}" if fresh else "the rest"
         lines.append(
-            f"part 2, {f'until {then}' if fresh else 'the rest'}: a fresh network learns what the "
-            f"first one says of the other images{large}"
+            f"part 2, {until}: a fresh network learns what the first one says of the other "
+            f"images{large}"
         )
     if fresh:
         lines.append(f"part 3, the rest: it learns what it says of them itself{small}")
@@ -65,15 +72,15 @@ def _parts(config: Config, options: AutoOptions) -> list[str]:
         lines.append(f"part 2, the rest: it learns what it says of the other images{small}")
     if large:
         lines.append(
-            f"a large crop takes {options.detail**2:.1f} times as long as a small one; "
+            f"a large crop takes {method.detail**2:.1f} times as long as a small one; "
             "without them: --set method_options.detail=1"
         )
-    return [f"planned: {line}" for line in lines]
+    return lines
 
 
 def _when(config: Config, share: float) -> str:
-    """A share of the training, by its clock or in steps."""
+    """A share of the training, in steps or by its clock, whichever comes first."""
+    # Not a step too late where 1000 / 10600 * 10600 is a little more than 1000.
+    step = f"step {math.ceil(round(share * config.training.max_steps, 6)):,}"
     minutes = config.training.max_minutes
-    if minutes is not None:
-        return f"minute {minutes * share:.1f}"
-    return f"step {math.ceil(share * config.training.max_steps):,}"
+    return step if minutes is None else f"minute {minutes * share:.1f} (or {step}, if sooner)"

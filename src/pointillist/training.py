@@ -127,12 +127,11 @@ def train(
             lambda: turned_share(known),
             lambda: reach(known, given.input.width, given.input.height),
         )
-        tell(parts.counts(), quiet)
-        for line in plan_lines(given, config, count):
-            tell(line, quiet)
         # Both before a wrong option leaves a folder behind.
         built = _build(config, parts.skeleton)
         check_machine(config.training, built[0].model)
+        for line in (parts.counts(), *plan_lines(given, config, built[0], count)):
+            tell(line, quiet)
         run = Run.create(out, config, parts.skeleton)
         parts.save(out / "split")
         if parts.usual is not None and not config.localize:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,10 +35,16 @@ def train(
     format: FormatName = None,
     images: Images = None,
     method: Annotated[
-        str | None, typer.Option(help=f"Training method: {METHODS}; the first if not given.")
+        str | None,
+        typer.Option(
+            help=f"Training method: {METHODS}. Else the file's or the preset's, else auto."
+        ),
     ] = None,
     preset: Annotated[
-        str | None, typer.Option(help="cpu, gpu or paper; gpu where there is one, else cpu.")
+        str | None,
+        typer.Option(
+            help="cpu, gpu or paper; without it and --config: gpu where there is one, else cpu."
+        ),
     ] = None,
     weights: Annotated[
         Path | None, typer.Option(help="Backbone weights from a local file.")
@@ -114,9 +121,10 @@ def train(
     fewer = f" of at most {planned:,}" if steps < planned else ""
     typer.echo(f"{steps:,} steps{fewer} in {ended['minutes']:.1f} min; {score}; run: {run.path}")
     if not quiet:
+        folder = shlex.quote(str(run.path))
         typer.echo(
-            f"next: pointillist predict {run.path} IMAGES -o points.csv --overlay overlays\n"
-            f"      pointillist evaluate {run.path} LABELLED --plots report"
+            f"next: pointillist predict {folder} IMAGES -o points.csv --overlay overlays\n"
+            f"      pointillist evaluate {folder} LABELLED --plots report"
         )
 
 

@@ -242,14 +242,21 @@ class Auto(SemanticConsistency):
         return self.labeller is None or self.progress < self.options.renewed
 
     @property
-    def _relabeled(self) -> float:
+    def closer_size(self) -> tuple[int, int]:
+        """Width and height of what it sees until crops are as small as for a prediction."""
+        return self._closer.views.size
+
+    @property
+    def relabeled(self) -> float:
+        """Share of the training after which a fresh network's average labels, or crops get small;
+        not after ``renewed`` if there is no fresh one."""
         given = self.options.relabeled
         return (1 + self.options.renewed) / 2 if given is None else given
 
     @property
     def _relabels(self) -> bool:
         """Whether a fresh network labels by now."""
-        return self.progress >= self._relabeled > self.options.renewed
+        return self.progress >= self.relabeled > self.options.renewed
 
     @property
     def _looks_closer(self) -> bool:
@@ -259,7 +266,7 @@ class Auto(SemanticConsistency):
     @property
     def _shrinks(self) -> float:
         """From which share on they are as small as those."""
-        return max(self.options.renewed, self._relabeled)
+        return max(self.options.renewed, self.relabeled)
 
     def validation_figures(self, output: LocalizerOutput, annotated: Tensor) -> dict[str, Tensor]:
         """None: what representations are like is for those who study them."""

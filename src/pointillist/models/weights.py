@@ -120,6 +120,8 @@ def _read(path: Path) -> dict[str, Tensor]:
             ) from None
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise ConfigError(f"it cannot be read: {error.strerror}", where=path) from None
     except Exception:  # the bytes of another kind of file are pickled nonsense: anything may come
         raise ConfigError(
             "this is not a PyTorch file that holds tensors only",
