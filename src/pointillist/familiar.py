@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from pointillist.dataset import Dataset
-from pointillist.errors import DataError
-from pointillist.formats import open_dataset
-from pointillist.identity import keys_of
+from pointillist.identity import keys_in, keys_of
 from pointillist.run import Run
 
 
@@ -15,17 +13,13 @@ def familiar(run: Run, data: Dataset) -> list[str]:
     A run whose split is gone, or names files that have moved, is taken at its word.
     """
     lines = []
-    keys = keys_of(data.root, data)
+    keys = set(keys_of(data.root, data))
     chosen = "the run's network was chosen"
     if run.calibration_file.exists():
         chosen += ", and its confidence calibrated,"
     roles = {"labeled": "the run has learnt from the labels of", "val": f"{chosen} on"}
     for name, role in roles.items():
-        try:
-            part = open_dataset(run.path / "split" / f"{name}.json", "coco")
-        except DataError:
-            continue
-        known = len(set(keys) & set(keys_of(part.root, part)))
+        known = len(keys & (keys_in(run.path / "split" / f"{name}.json") or set()))
         if known:
             lines.append(f"{role} {known} of these {len(keys)} images: scores flatter it there")
     ended = run.metrics

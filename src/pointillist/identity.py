@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pointillist.dataset import Image
+from pointillist.errors import DataError
+from pointillist.formats import open_dataset
 
 #: Absolute path of an image's file, and the frame if that is a video.
 Key = tuple[str, int | None]
@@ -21,3 +23,12 @@ def keys_of(root: Path, images: Iterable[Image]) -> list[Key]:
     """
     start = root.resolve()
     return [(os.path.normpath(start / image.path), image.frame) for image in images]
+
+
+def keys_in(file: Path) -> set[Key] | None:
+    """Keys of the images in a part of a run's split; none if it is gone, or they have moved."""
+    try:
+        part = open_dataset(file, "coco")
+    except DataError:
+        return None
+    return set(keys_of(part.root, part))

@@ -19,7 +19,6 @@ from pointillist.dataset import VISIBLE, Dataset, Image, Instance
 from pointillist.decoding import decoded_batches
 from pointillist.errors import DataError
 from pointillist.exported import Model, open_model
-from pointillist.familiar import familiar
 from pointillist.formats import open_dataset
 from pointillist.media import is_video
 from pointillist.progress import counted
@@ -224,7 +223,7 @@ def predict(
         localize, boxes, box_score: where other boxes come from, see
             :func:`pointillist.boxes.choosing.choose_boxes`.
         quiet: no progress bar.
-        say: is told what was chosen where nobody asked, and what makes scores flatter.
+        say: is told what was chosen where nobody asked.
 
     Returns:
         the images with predicted instances: points in the file's pixels, confidence in [0, 1].
@@ -305,9 +304,6 @@ def evaluate(
     truth = truth.subset(truth.labeled)
     if not truth.images:
         raise DataError("nothing is annotated here", where=truth.root)
-    if isinstance(run, Run):
-        for line in familiar(run, truth):
-            say(line)
     if localize is None and any(has_boxes(truth)):
         localize = False
     options: dict[str, Any] = {"flip": flip, "device": device, "quiet": quiet, "say": say}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 from pointillist.config import Config
 from pointillist.methods import Method
 from pointillist.methods.auto import Auto
+from pointillist.methods.base import first_step
 
 
 def plan_lines(given: Config, config: Config, method: Method, unlabeled: int) -> list[str]:
@@ -80,7 +79,6 @@ def _parts(config: Config, method: Auto) -> list[str]:
 
 def _when(config: Config, share: float) -> str:
     """A share of the training, in steps or by its clock, whichever comes first."""
-    # Not a step too late where 1000 / 10600 * 10600 is a little more than 1000.
-    step = f"step {math.ceil(round(share * config.training.max_steps, 6)):,}"
+    step = f"step {first_step(share, config.training.max_steps):,}"
     minutes = config.training.max_minutes
     return step if minutes is None else f"minute {minutes * share:.1f} (or {step}, if sooner)"

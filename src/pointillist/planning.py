@@ -121,17 +121,13 @@ def _networks(
     if not unlabeled or not pretrained or given.get("renewed") == 1:
         return {}
     known = round(max(_FEWEST_KNOWN, labeled / (labeled + unlabeled)), 4)
-    options: dict[str, Any] = {"renewed": _RENEWED}
-    by_clock = config.training.max_minutes is not None  # no other crops in later parts then
-    if not by_clock:
-        options["known"] = known
+    options: dict[str, Any] = {"renewed": _RENEWED, "known": known}
     closer = min(_CLOSER / max(config.input.width, config.input.height), _CLOSEST)
     detail = given.get("detail", round(closer, 4))
     if detail > 1:
         options["detail"] = detail
-        if not by_clock:
-            # So many small crops cost what the large ones did.
-            options["last_batch"] = round(detail**2, 2)
+        # So many small crops cost what the large ones did.
+        options["last_batch"] = round(detail**2, 2)
         training = config.training
         per_step = training.labeled_per_step + training.unlabeled_per_step
         crops = steps * training.devices * training.nodes * per_step
@@ -142,6 +138,9 @@ def _networks(
     goes_on = detail > 1 and (chosen.get("relabeled") or 1.0) <= chosen["renewed"]
     if not goes_on and "backbone_rate" not in config.training.model_fields_set:
         options["later_backbone_rate"] = _FRESH_BACKBONE
+    if config.training.max_minutes is not None:  # then all parts have the same crops a step
+        del options["known"]
+        options.pop("last_batch", None)
     return options
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import signal
 import sys
@@ -34,6 +33,7 @@ from pointillist.loading import CropStore, InOrder, MixedBatches, make_loader
 from pointillist.lock import FolderLock
 from pointillist.logs import make_loggers, silence_lightning
 from pointillist.methods import Method, Setting, get_method
+from pointillist.methods.base import first_step
 from pointillist.models.localizer import create_localizer
 from pointillist.plan_report import plan_lines
 from pointillist.planning import planned
@@ -302,7 +302,7 @@ def _batches(
             count = round(change.times * sum(per_step))
             share = per_step[0] / sum(per_step) if change.labeled is None else change.labeled
             labeled = min(max(round(share * count), 1), count - 1)
-            begins = math.ceil(change.since * options.max_steps)
+            begins = first_step(change.since, options.max_steps)
             later.append((begins, (labeled, count - labeled)))
     return MixedBatches(
         store.labeled, per_step, options.max_steps, options.seed, later=later, start=start, **part

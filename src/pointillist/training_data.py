@@ -58,10 +58,8 @@ class TrainingData:
 
     def counts(self) -> str:
         """How many images each part has, in words."""
-        held_out = f"{len(self.val)} to validate on" if self.val.images else "none to validate on"
-        return (
-            f"{len(self.labeled)} labelled images, {len(self.unlabeled)} without labels, {held_out}"
-        )
+        known, others, held_out = len(self.labeled), len(self.unlabeled), len(self.val)
+        return f"{known} labelled images, {others} without labels, {held_out} to validate on"
 
     def save(self, folder: Path) -> None:
         """Writes the three parts as COCO files, so that a resumed run has the same split.

@@ -8,7 +8,7 @@ from pydantic import Field
 from pointillist.augment import ViewOptions
 from pointillist.config import validate
 from pointillist.errors import ConfigError
-from pointillist.methods.base import MethodOptions, ramped
+from pointillist.methods.base import MethodOptions, first_step, ramped
 
 
 class Grouped(MethodOptions):
@@ -25,6 +25,18 @@ def test_ramp(progress: float, weight: float) -> None:
 
 def test_without_burn_in_and_ramp_the_weight_is_full_at_once() -> None:
     assert ramped(0.0, 0.0, 0.0) == 1.0
+
+
+def test_a_share_begins_at_the_step_at_which_it_is_done() -> None:
+    assert [first_step(share, 3000) for share in (0, 0.4, 0.7, 0.70001, 1)] == [
+        0,
+        1200,
+        2100,
+        2101,
+        3000,
+    ]
+    for steps in (10_600, 11_600, 14_100):
+        assert first_step(1000 / steps, steps) == 1000
 
 
 def test_a_group_given_in_part_keeps_its_own_defaults() -> None:

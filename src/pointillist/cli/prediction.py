@@ -55,12 +55,16 @@ def evaluate(
 ) -> None:
     """Every metric with its definition, per point; plots."""
     from pointillist import inference
+    from pointillist.exported import open_model
+    from pointillist.familiar import familiar
     from pointillist.report.evaluation import write_report
     from pointillist.report.tables import keypoint_table, metric_table
+    from pointillist.run import Run
 
     length = normalizer if normalizer.isalpha() else _number(normalizer)
+    model = open_model(run)
     scores, truth, predicted = inference.evaluate(
-        run,
+        model,
         inference.as_dataset(data, format, images=images),
         alphas=tuple(alpha or (0.05, 0.1, 0.2)),
         normalizer=length,
@@ -76,6 +80,8 @@ def evaluate(
         about = f"{run} on {data}: {len(truth)} images"
         notes(write_report(plots, scores, truth, predicted, intro=about))
     notes(predicted.problems)
+    if isinstance(model, Run):
+        notes(familiar(model, truth))
     if json:
         print_json(scores)
         return

@@ -12,9 +12,6 @@ from pointillist.cli.data import FormatName, Images
 from pointillist.cli.names import METHODS
 from pointillist.cli.printing import notes
 
-#: Options of ``training`` that the command line has options of its own for.
-_NUMBERS = ("max_steps", "max_minutes", "devices", "nodes", "seed")
-
 
 def train(
     data: Annotated[
@@ -80,8 +77,14 @@ def train(
     from pointillist.config import make_config
 
     other = (data, unlabeled, val, format, method, preset, weights, config, set, flip_pairs)
-    numbers = (max_steps, max_minutes, devices, nodes, seed)  # as in _NUMBERS
-    if resume and (localize or any(value is not None for value in (*other, *numbers))):
+    numbers = {
+        "max_steps": max_steps,
+        "max_minutes": max_minutes,
+        "devices": devices,
+        "nodes": nodes,
+        "seed": seed,
+    }
+    if resume and (localize or any(value is not None for value in (*other, *numbers.values()))):
         raise typer.BadParameter(
             "--resume continues a run as it is: give only -o with it, and --images if they moved"
         )
@@ -92,7 +95,7 @@ def train(
         values["localize"] = True
     if weights is not None:
         values["model"] |= {"weights": str(weights), "pretrained": False}
-    for key, value in zip(_NUMBERS, numbers, strict=True):
+    for key, value in numbers.items():
         if value is not None:
             values["training"][key] = value
     if preset is None and config is None and not resume:

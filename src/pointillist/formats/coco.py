@@ -274,9 +274,7 @@ def _read_instance(entry: dict[str, Any], skeleton: Skeleton, category: str | No
         instance.box_from_points = bool(entry.get("box_from_points", False))
     if entry.get("head_box"):
         instance.head_box = read_box(entry["head_box"], "head_box")
-    for key in ("area", "score"):
-        if key == "area" and entry.get("area_from_box"):
-            continue  # nobody has annotated it
+    for key in ("score",) if entry.get("area_from_box") else ("area", "score"):
         if entry.get(key) is not None:
             setattr(instance, key, float(read_numbers([entry[key]], key)[0]))
     if entry.get("keypoint_scores"):

@@ -23,7 +23,7 @@ def read(path: Path) -> Dataset:
         return read_files([path])
     names = list_images(path)
     if not names:
-        videos = sum(is_video(file) for file in path.iterdir())
+        videos = any(is_video(file) for file in path.iterdir())
         raise DataError(
             "there is no image in this folder, and no annotation file that pointillist knows",
             where=path,

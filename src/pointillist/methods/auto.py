@@ -14,7 +14,7 @@ from pointillist.augment import ViewMaker, ViewOptions
 from pointillist.batch import Batch, shrunk
 from pointillist.crops import CONTEXT
 from pointillist.methods.base import MethodOptions, OtherCrops, Setting
-from pointillist.methods.relabeling import Labeller
+from pointillist.methods.relabeling import FRESH, Labeller
 from pointillist.methods.semantic_consistency import (
     SemanticConsistency,
     SemanticConsistencyOptions,
@@ -22,12 +22,6 @@ from pointillist.methods.semantic_consistency import (
 from pointillist.models.heads import LocalizerOutput
 from pointillist.models.localizer import Localizer
 from pointillist.points import COPIES
-
-#: Of a part that begins: whether with a fresh network.
-_NEWS = {
-    True: "a fresh network begins: it learns what the first one says of the other images",
-    False: "the last part begins: the network learns what it says of the other images itself",
-}
 
 
 class AutoOptions(SemanticConsistencyOptions):
@@ -187,13 +181,13 @@ class Auto(SemanticConsistency):
         if labellers == 2 or (labellers == 1 and not relabels):
             return
         trained = self.average if self.average is not None else self.model
-        begins = before = labeller.take(trained)
+        begins, self.news = labeller.take(trained), FRESH
         if labellers == 1 or relabels or (self.detail > 1 and not self._looks_closer):
             begins = trained.state_dict()
+            self.news = "the last part begins: the network learns what it says itself of the others"
         if labellers == 0 or self.detail > 1:
             self.model.load_state_dict(begins)
             self.restarted = True
-        self.news = _NEWS[labellers == 0 and begins is before]
         self.labellers.fill_(2 if relabels else 1)
 
     def _from_labels(self, batch: Batch) -> dict[str, Tensor]:

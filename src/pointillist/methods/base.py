@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -176,6 +177,12 @@ class Method(nn.Module, ABC):
         width, height = (side // stride for side in view.size)
         with torch.no_grad():
             return encode(view.points / stride, (width, height), self.setting.sigma)
+
+
+def first_step(share: float, steps: int) -> int:
+    """The step of a training of so many at which this share of it is done."""
+    # Rounded, or it would be 1001 where 1000 / 10600 * 10600 is a little more than 1000.
+    return math.ceil(round(share * steps, 6))
 
 
 def ramped(progress: float, burn_in: float, ramp: float) -> float:

@@ -11,7 +11,7 @@ from torch import Tensor
 from pointillist.batch import Batch
 from pointillist.losses import HeatmapLoss
 from pointillist.methods.base import Method, MethodOptions, Setting
-from pointillist.methods.relabeling import Labeller
+from pointillist.methods.relabeling import FRESH, Labeller
 from pointillist.models.localizer import Localizer
 
 
@@ -84,5 +84,5 @@ class PseudoLabels(Method):
         fresh = self.labeller.take(self.average if self.average is not None else self.model)
         self.model.load_state_dict(fresh)
         self.restarted = True
-        self.news = "a fresh network begins: it learns what the first one says of the other images"
+        self.news = FRESH
         self.second_stage.fill_(True)

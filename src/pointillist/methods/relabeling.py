@@ -17,6 +17,9 @@ from pointillist.methods.base import Setting
 from pointillist.models.localizer import Localizer
 from pointillist.points import Copy, predict_heatmaps
 
+#: What a method says when a fresh network begins to learn what :class:`Labeller` says.
+FRESH = "a fresh network begins: it learns what the first one says of the other images"
+
 
 class Labeller(nn.Module):
     """Labels unlabelled crops with what a network says of their copies on average.

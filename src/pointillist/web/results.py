@@ -8,8 +8,7 @@ import numpy as np
 
 from pointillist.dataset import Dataset, Image, Instance
 from pointillist.errors import DataError
-from pointillist.formats import open_dataset
-from pointillist.identity import Key, keys_of
+from pointillist.identity import Key, keys_in, keys_of
 from pointillist.web.jobs import read_curves
 from pointillist.web.predictions import match
 from pointillist.web.session import Session
@@ -77,13 +76,7 @@ def _accepted(session: Session, image: Image) -> bool:
 def _trained_on(session: Session) -> set[Key] | None:
     """The images whose labels the network learned from that predicted; none if nobody knows."""
     run = session.rounds.predicted_by
-    if run is None:
-        return None
-    try:
-        labeled = open_dataset(run / "split" / "labeled.json", "coco")
-    except DataError:
-        return None
-    return set(keys_of(labeled.root, labeled))
+    return None if run is None else keys_in(run / "split" / "labeled.json")
 
 
 def _best(session: Session, name: str) -> float | None:
