@@ -44,6 +44,7 @@ def conclude(
         "crops": len(stores[0]),
         "left_out": len(run.problems),
     }
+    watch = module.method.collapse
     result = {
         "status": "interrupted" if module.interrupted else "finished",
         "method": run.config.method,
@@ -52,6 +53,7 @@ def conclude(
         "val_pck@0.1": None if best is None else float(best),
         "best_val_pck@0.1": keepers[0].best if keepers else None,
         "best_step": keepers[0].step if keepers else None,
+        "teacher": None if watch is None else watch.summary(),
         "dataset": counts,
     }
     write_json(run.path / "result.json", result, indent=1)

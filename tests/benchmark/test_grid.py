@@ -14,6 +14,7 @@ from pointillist.benchmark.grid import CellsFailed, GridStopped, run_grid
 from pointillist.benchmark.protocol import Protocol
 from pointillist.errors import ConfigError, DataError
 from pointillist.inference import evaluate
+from pointillist.methods.collapse import CollapseWarning, CollapseWatch
 from pointillist.run import Run
 from pointillist.split import split_dataset
 from pointillist.training import TrainingInterrupted, train
@@ -115,6 +116,23 @@ def test_a_cell_that_fails_does_not_take_the_others_along(
     run_grid(protocol, grid, **where, say=said.append)
     assert read(where, grid[0])["seed"] == 0
     assert not log.exists()
+
+
+def test_a_collapse_stays_with_the_result_and_is_said(
+    protocol: Protocol, where: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A score beside the others does not show it, and the training's folder is gone."""
+    monkeypatch.setattr(CollapseWatch.__init__, "__defaults__", (2.0, 0.5, 1, 0.0))
+    said: list[str] = []
+    grid = [Cell("te_ti", 25, 0), Cell("supervised", 25, 0)]
+    with pytest.warns(CollapseWarning):
+        run_grid(protocol, grid, **where, say=said.append)
+    teacher = read(where, grid[0])["teacher"]
+    assert teacher["collapsed"]
+    assert 0 < teacher["mean_peak"] <= teacher["highest_mean_peak"] < 2
+    assert said[1].endswith("min; a teacher collapsed, what it taught is background")
+    assert read(where, grid[1])["teacher"] is None
+    assert said[3].endswith(" min")
 
 
 def test_a_cell_that_another_command_has_is_left_to_it(

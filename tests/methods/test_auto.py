@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ from pointillist.augment import ViewMaker, ViewOptions
 from pointillist.batch import Batch, View
 from pointillist.methods.auto import Auto, AutoOptions, closer
 from pointillist.methods.base import OtherCrops
+from pointillist.methods.collapse import CollapseWarning, CollapseWatch
 
 
 def ready(**options: object) -> Auto:
@@ -209,6 +211,33 @@ def test_the_backbone_slows_down_once_another_network_labels() -> None:
     slower = ready(renewed=0.4, later_backbone_rate=0.3)
     assert [slower.backbone_factor(done) for done in (0.0, 0.39, 0.4, 1.0)] == [1, 1, 0.3, 0.3]
     assert ready(renewed=0.4).backbone_factor(0.9) == 1
+
+
+def test_the_peaks_of_labels_are_watched_and_not_compared_with_those_of_one_look() -> None:
+    """Each labeller with the one before it: a network that learns from itself may sink."""
+    method, batch = ready(renewed=0.5, relabeled=0.8, confidence=0), make_batch()
+    method.collapse = CollapseWatch(floor=0, every=1)
+    assert method.labeller is not None
+
+    def step(progress: float, peak: float) -> None:
+        """Heatmaps of the averaged network, who teaches or is the next to label, are flat.
+
+        Smoothing keeps a Gaussian's height, and so doubles what is flat.
+        """
+        assert method.average is not None
+        for head in (method.average.head, method.labeller.network.head):  # type: ignore[union-attr]
+            torch.nn.init.zeros_(head.heatmaps.weight)
+            torch.nn.init.constant_(head.heatmaps.bias, peak)
+        method.progress = progress
+        method(batch)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        step(0.4, 0.9)
+        step(0.5, 0.15)
+    assert method.figures["unlabeled_peak"].item() == pytest.approx(0.3, rel=1e-3)
+    with pytest.warns(CollapseWarning, match=r"is 0\.100 and was 0\.300"):
+        step(0.8, 0.05)
 
 
 def test_points_without_confidence_teach_nothing() -> None:

@@ -18,8 +18,8 @@ from pointillist.augment import ViewMaker, ViewOptions
 from pointillist.batch import Batch
 from pointillist.ema import WeightAverage
 from pointillist.methods import Setting
+from pointillist.methods.collapse import CollapseWarning, CollapseWatch
 from pointillist.methods.mean_teacher import MeanTeacher, MeanTeacherOptions
-from pointillist.methods.teaching import CollapseWarning, CollapseWatch
 from pointillist.models.localizer import Localizer, create_localizer
 from pointillist.models.options import ModelOptions
 from pointillist.synthetic import SKELETON, draw_creature
@@ -60,7 +60,7 @@ def trained(weak: ViewOptions) -> tuple[float, float, bool]:
         unsupervised=3000, burn_in=0.3, ramp=0.2, threshold=0, weak=weak, strong=HARD
     )
     method = MeanTeacher(model, Setting(views, MILD, 1.5, SKELETON), options).train()
-    method._watch = CollapseWatch(every=10)
+    method.collapse = CollapseWatch(every=10)
     average = WeightAverage(model, 0.95)
     object.__setattr__(method, "average", average.network)
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
@@ -98,3 +98,117 @@ def test_from_easy_to_hard_it_does_not() -> None:
     peak, of_labels, noticed = trained(weak=PLAIN)
     assert peak > 0.4 * of_labels
     assert not noticed
+
+
+def test_a_collapse_is_told_once() -> None:
+    watch = CollapseWatch(floor=0.05, fall=0.5, every=10)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(30):
+            watch.see(torch.tensor(0.5), 1)
+        for _ in range(9):
+            watch.see(torch.tensor(0.0), 1)
+    with pytest.warns(CollapseWarning, match=r"mean peak is 0\.019 and was 0\.500"):
+        watch.see(torch.tensor(0.19), 1)
+    assert watch.collapsed
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(50):
+            watch.see(torch.tensor(0.0), 1)
+
+
+def test_a_collapse_is_noticed_across_a_checkpoint_and_told_once() -> None:
+    first, second, third = (CollapseWatch(every=2) for _ in range(3))
+    for _ in range(2):
+        first.see(torch.tensor(0.8), 0.5)
+    second.load_state_dict(first.state_dict())
+    second.see(torch.tensor(0.2), 0.5)
+    with pytest.warns(CollapseWarning, match=r"was 0\.800"):
+        second.see(torch.tensor(0.2), 0.5)
+    third.load_state_dict(second.state_dict())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(4):
+            third.see(torch.tensor(0.1), 0.5)
+
+
+def test_who_teaches_from_the_first_step_on_need_not_know_anything_yet() -> None:
+    watch = CollapseWatch(every=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(4):
+            watch.see(torch.tensor(0.01), 0.05)
+    watch.see(torch.tensor(0.01), 0.1)
+    with pytest.warns(CollapseWarning):
+        watch.see(torch.tensor(0.01), 0.1)
+
+
+def test_a_fall_before_it_may_warn_is_not_forgotten() -> None:
+    watch = CollapseWatch(every=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for peak in (0.45, 0.45, 0.08, 0.08):
+            watch.see(torch.tensor(peak), 0.05)
+    watch.see(torch.tensor(0.08), 0.1)
+    with pytest.warns(CollapseWarning, match=r"is 0\.080 and was 0\.450"):
+        watch.see(torch.tensor(0.08), 0.1)
+
+
+def test_one_collapsed_teacher_of_two_is_noticed() -> None:
+    watch = CollapseWatch(every=2)
+    for peaks in ([0.5, 0.4], [0.5, 0.4], [0.6, 0.1]):
+        watch.see(torch.tensor(peaks), 1)
+    with pytest.warns(CollapseWarning, match=r"is 0\.100 and was 0\.400"):
+        watch.see(torch.tensor([0.6, 0.1]), 1)
+
+
+def test_a_teacher_that_never_knew_anything_has_collapsed_too() -> None:
+    watch = CollapseWatch(every=2)
+    watch.see(torch.tensor(0.04), 1)
+    with pytest.warns(CollapseWarning):
+        watch.see(torch.tensor(0.04), 1)
+
+
+def test_slow_learning_is_no_collapse() -> None:
+    watch = CollapseWatch(every=5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for step in range(100):
+            watch.see(torch.tensor(0.06 + 0.005 * step), 1)
+        for _ in range(20):
+            watch.see(torch.tensor(0.3), 1)
+
+
+def test_of_two_collapsed_teachers_the_lower_one_is_told_with_its_own_past() -> None:
+    watch = CollapseWatch(every=1)
+    watch.see(torch.tensor([0.4, 0.9]), 1)
+    with pytest.warns(CollapseWarning, match=r"is 0\.100 and was 0\.900"):
+        watch.see(torch.tensor([0.15, 0.1]), 1)
+
+
+def test_another_teacher_has_no_past() -> None:
+    watch = CollapseWatch(every=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        watch.see(torch.tensor(0.9), 1)
+        watch.forget()
+        watch.see(torch.tensor(0.3), 1)
+    with pytest.warns(CollapseWarning, match=r"is 0\.100 and was 0\.300"):
+        watch.see(torch.tensor(0.1), 1)
+
+
+def test_what_a_result_says_of_teachers() -> None:
+    watch = CollapseWatch(every=2)
+    assert watch.summary() is None
+    watch.see(torch.tensor([0.6, 0.5]), 1)  # a training may end before the first look
+    assert watch.summary() == {"mean_peak": 0.5, "highest_mean_peak": 0.5, "collapsed": False}
+    watch.see(torch.tensor([0.6, 0.125]), 1)
+    with pytest.warns(CollapseWarning):
+        watch.see(torch.tensor([0.6, 0.125]), 1)
+    for _ in range(2):  # and what comes after a collapse is known too
+        watch.see(torch.tensor([0.7, 0.25]), 1)
+    expected = {"mean_peak": 0.25, "highest_mean_peak": 0.5, "collapsed": True}
+    assert watch.summary() == expected
+    after = CollapseWatch()
+    after.load_state_dict(watch.state_dict())
+    assert after.summary() == expected

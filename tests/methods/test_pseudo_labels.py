@@ -60,7 +60,7 @@ def unlabeled(places: list[tuple[float, float]], colors: np.ndarray = COLORS) ->
 def test_the_copies_agree_on_a_place_also_near_the_edge(place: tuple[float, float]) -> None:
     """Left and right keep their names in mirror images, and what no copy shows has no say."""
     places = [(30.0, 30.0), (62.0, 34.0), place]
-    labeled = distilling().labeller.label(unlabeled(places))
+    labeled, _ = distilling().labeller.label(unlabeled(places))
     assert labeled.annotated.all()
     assert np.abs(labeled.points[0].numpy() - places).max() < 2
 
@@ -69,15 +69,17 @@ def test_only_confident_points_become_labels() -> None:
     faint = COLORS.copy()
     faint[2] *= 0.2  # the nose hardly shows
     batch = unlabeled([(30.0, 30.0), (62.0, 34.0), (50.0, 20.0)], faint)
-    assert distilling().labeller.label(batch).annotated.tolist() == [[True, True, False]]
+    labeled, _ = distilling().labeller.label(batch)
+    assert labeled.annotated.tolist() == [[True, True, False]]
     sure = PseudoLabelsOptions(first_stage=0.5, confidence=0.05)
-    assert distilling(sure).labeller.label(batch).annotated.all()
+    labeled, _ = distilling(sure).labeller.label(batch)
+    assert labeled.annotated.all()
     assert not batch.annotated.any()  # the batch that was given stays as it was
 
 
 def test_each_crop_is_asked_about_once() -> None:
     method, batch = distilling(), unlabeled([(30.0, 30.0), (62.0, 34.0), (50.0, 20.0)])
-    first, again = (method.labeller.label(batch) for _ in range(2))
+    first, again = (method.labeller.label(batch)[0] for _ in range(2))
     assert isinstance(method.labeller.network, Counting)
     assert method.labeller.network.asked == 2 * len(
         OPTIONS.rotations
@@ -103,7 +105,8 @@ def test_the_second_stage_starts_afresh_and_the_first_one_teaches() -> None:
 def test_labelled_crops_keep_their_labels() -> None:
     method, batch = build("pseudo_labels", first_stage=0.5), make_batch()
     assert isinstance(method, PseudoLabels)
-    both = method.labeller.label(batch)
+    both, peaks = method.labeller.label(batch)
+    assert peaks.shape == (3, both.points.shape[1])  # of the unlabelled ones
     torch.testing.assert_close(both.points[:3], batch.points[:3], rtol=0, atol=0, equal_nan=True)
     assert torch.equal(both.annotated[:3], batch.annotated[:3])
 

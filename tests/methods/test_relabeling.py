@@ -33,9 +33,11 @@ def labeller(**options: float) -> Labeller:
 
 
 def test_copies_and_smoothing_find_the_points() -> None:
-    found = labeller(smoothing=1.5).label(unlabeled(PLACES))
+    found, peaks = labeller(smoothing=1.5).label(unlabeled(PLACES))
     assert found.annotated.all()
     assert np.abs(found.points[0].numpy() - PLACES).max() < 1.5
+    assert peaks.shape == (1, 3)
+    assert (peaks > 0.25).all()
 
 
 def test_a_new_network_is_asked_again() -> None:
@@ -53,7 +55,7 @@ def test_a_new_network_is_asked_again() -> None:
 def test_what_it_said_is_in_a_checkpoint(tmp_path: Path) -> None:
     given, batch = labeller(), unlabeled(PLACES)
     assert given.get_extra_state() == {}
-    said = given.label(batch)
+    said, peaks = given.label(batch)
     torch.save(given.state_dict(), tmp_path / "checkpoint")
     after = labeller()
     after.take(Counting())
@@ -61,10 +63,11 @@ def test_what_it_said_is_in_a_checkpoint(tmp_path: Path) -> None:
     after.load_state_dict(torch.load(tmp_path / "checkpoint", weights_only=True))
     assert isinstance(after.network, Counting)
     asked = after.network.asked
-    again = after.label(batch)
+    again, peaks_again = after.label(batch)
     assert after.network.asked == asked
     assert torch.equal(again.points, said.points)
     assert torch.equal(again.annotated, said.annotated)
+    assert torch.equal(peaks_again, peaks)
     after.label(batch_with_index(batch, 7))
     assert after.network.asked > asked
 

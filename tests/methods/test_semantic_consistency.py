@@ -12,8 +12,8 @@ from test_methods import build, make_batch
 
 from pointillist import geometry
 from pointillist.methods import semantic_consistency
+from pointillist.methods.collapse import CollapseWarning, CollapseWatch
 from pointillist.methods.semantic_consistency import SemanticConsistency
-from pointillist.methods.teaching import CollapseWarning, CollapseWatch
 from pointillist.models.representation import represent
 
 NOTHING = Path("unused")
@@ -205,7 +205,7 @@ def test_labelled_points_that_leave_the_moved_view_do_not_count(
 @pytest.mark.parametrize("teacher", ["none", "average"])
 def test_the_peak_on_unlabelled_crops_is_watched(teacher: str) -> None:
     method = ready(teacher=teacher)
-    method._watch = CollapseWatch(floor=2, every=1)  # no peak is so high
+    method.collapse = CollapseWatch(floor=2, every=1)  # no peak is so high
     method.progress = 1.0
     with pytest.warns(CollapseWarning):
         method(make_batch())

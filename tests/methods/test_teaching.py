@@ -1,8 +1,6 @@
-"""What all methods with a teacher do: asking, burn-in, hard views, noticing a collapse."""
+"""What all methods with a teacher do: asking, burn-in, hard views."""
 
 from __future__ import annotations
-
-import warnings
 
 import pytest
 import torch
@@ -12,7 +10,7 @@ from test_methods import SIZE, make_batch
 from pointillist import geometry
 from pointillist.batch import View
 from pointillist.methods.mean_teacher import MeanTeacherOptions
-from pointillist.methods.teaching import CollapseWarning, CollapseWatch, ask, together
+from pointillist.methods.teaching import ask, together
 from pointillist.strong_views import Guidance, carry
 
 TEACHING = ("mean_teacher", "consistency", "dual", "adaptive_masking", "multi_augment")
@@ -85,7 +83,7 @@ def test_no_gradient_goes_through_the_teacher(name: str) -> None:
     """Of the unsupervised losses alone: the gradient is that of the student's pass."""
     method = build(name, supervised=0.0)
     seen: list[bool] = []
-    method.model.register_forward_hook(
+    method.model.head.register_forward_hook(
         lambda module, given, output: seen.append(output.heatmaps.requires_grad)
     )
     torch.stack(list(method(make_batch()).values())).sum().backward()
@@ -212,82 +210,3 @@ def test_two_flips_are_none() -> None:
     assert easy.flipped.all()
     assert not hard.flipped.any()
     torch.testing.assert_close(hard.images, views.plain(unlabeled()).images, atol=1e-3, rtol=0)
-
-
-def test_a_collapse_is_told_once() -> None:
-    watch = CollapseWatch(floor=0.05, fall=0.5, every=10)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        for _ in range(30):
-            watch.see(torch.tensor(0.5), 1)
-        for _ in range(9):
-            watch.see(torch.tensor(0.0), 1)
-    with pytest.warns(CollapseWarning, match=r"mean peak is 0\.019 and was 0\.500"):
-        watch.see(torch.tensor(0.19), 1)
-    assert watch.collapsed
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        for _ in range(50):
-            watch.see(torch.tensor(0.0), 1)
-
-
-def test_a_collapse_is_noticed_across_a_checkpoint_and_told_once() -> None:
-    first, second, third = (CollapseWatch(every=2) for _ in range(3))
-    for _ in range(2):
-        first.see(torch.tensor(0.8), 0.5)
-    second.load_state_dict(first.state_dict())
-    second.see(torch.tensor(0.2), 0.5)
-    with pytest.warns(CollapseWarning, match=r"was 0\.800"):
-        second.see(torch.tensor(0.2), 0.5)
-    third.load_state_dict(second.state_dict())
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        for _ in range(4):
-            third.see(torch.tensor(0.1), 0.5)
-
-
-def test_who_teaches_from_the_first_step_on_need_not_know_anything_yet() -> None:
-    watch = CollapseWatch(every=2)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        for _ in range(4):
-            watch.see(torch.tensor(0.01), 0.05)
-    watch.see(torch.tensor(0.01), 0.1)
-    with pytest.warns(CollapseWarning):
-        watch.see(torch.tensor(0.01), 0.1)
-
-
-def test_a_fall_before_it_may_warn_is_not_forgotten() -> None:
-    watch = CollapseWatch(every=2)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        for peak in (0.45, 0.45, 0.08, 0.08):
-            watch.see(torch.tensor(peak), 0.05)
-    watch.see(torch.tensor(0.08), 0.1)
-    with pytest.warns(CollapseWarning, match=r"is 0\.080 and was 0\.450"):
-        watch.see(torch.tensor(0.08), 0.1)
-
-
-def test_one_collapsed_teacher_of_two_is_noticed() -> None:
-    watch = CollapseWatch(every=2)
-    for peaks in ([0.5, 0.4], [0.5, 0.4], [0.6, 0.1]):
-        watch.see(torch.tensor(peaks), 1)
-    with pytest.warns(CollapseWarning, match=r"is 0\.100 and was 0\.400"):
-        watch.see(torch.tensor([0.6, 0.1]), 1)
-
-
-def test_a_teacher_that_never_knew_anything_has_collapsed_too() -> None:
-    watch = CollapseWatch(every=2)
-    watch.see(torch.tensor(0.04), 1)
-    with pytest.warns(CollapseWarning):
-        watch.see(torch.tensor(0.04), 1)
-
-
-def test_slow_learning_is_no_collapse() -> None:
-    watch = CollapseWatch(every=5)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        for step in range(100):
-            watch.see(torch.tensor(0.06 + 0.005 * step), 1)
-        for _ in range(20):
-            watch.see(torch.tensor(0.3), 1)

@@ -251,6 +251,7 @@ def run_cell(
         "minutes": ended["minutes"],
         "best_val_pck@0.1": ended["best_val_pck@0.1"],
         "best_step": ended["best_step"],
+        "teacher": ended["teacher"],
         "metrics": scores,
         # As the ICLR 2021 paper scores.
         "one_look": {protocol.metric: {k: once[protocol.metric][k] for k in ("value", "ci95")}},

@@ -181,7 +181,9 @@ def _outcome(work: Work) -> str:
     metric = work.protocol.metric
     value = result["metrics"][metric]["value"]
     figure = "not computed" if value is None else f"{100 * value:.2f}"
-    return f"{metric} {figure} after {result['minutes']:.1f} min"
+    collapsed = (result["teacher"] or {}).get("collapsed")
+    warning = "; a teacher collapsed, what it taught is background" if collapsed else ""
+    return f"{metric} {figure} after {result['minutes']:.1f} min{warning}"
 
 
 @contextlib.contextmanager

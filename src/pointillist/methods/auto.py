@@ -162,7 +162,9 @@ class Auto(SemanticConsistency):
         if self.labeller is None or self._first_part:
             return super().forward(batch)
         self._change(self.labeller)
-        batch = self.labeller.label(batch)
+        batch, peaks = self.labeller.label(batch)
+        self.figures = {"unlabeled_peak": peaks.mean()}
+        self.collapse.see(peaks.mean(), self.progress)
         return self._from_labels(batch if closer else self._shrunk(batch))
 
     def _shrunk(self, batch: Batch) -> Batch:
@@ -185,6 +187,8 @@ class Auto(SemanticConsistency):
         if labellers == 1 or relabels or (self.detail > 1 and not self._looks_closer):
             begins = trained.state_dict()
             self.news = "the last part begins: the network learns what it says itself of the others"
+        if labellers == 0:
+            self.collapse.forget()  # smoothed means over copies are lower than one look's peaks
         if labellers == 0 or self.detail > 1:
             self.model.load_state_dict(begins)
             self.restarted = True
@@ -200,7 +204,7 @@ class Auto(SemanticConsistency):
         error = self.supervised(heatmaps[:count], self.targets(known), known.annotated)
         taught = self.supervised(heatmaps[count:], self.targets(hard), hard.annotated)
         share = hard.annotated.float().mean()  # a few points must not weigh like all
-        self.figures = {"taught": share}
+        self.figures["taught"] = share
         # Each crop weighs the same, however many of a step are labelled.
         known_weight = 2 * count / len(heatmaps)
         return {

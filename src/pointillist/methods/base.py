@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from pointillist.augment import ViewMaker, ViewOptions
 from pointillist.batch import Batch, View
 from pointillist.heatmaps import encode
+from pointillist.methods.collapse import CollapseWatch
 from pointillist.models.heads import LocalizerOutput
 from pointillist.models.localizer import Localizer
 from pointillist.skeleton import Skeleton
@@ -136,6 +137,8 @@ class Method(nn.Module, ABC):
         #: What a person at the screen is to know, once, of a part that begins; the progress bar
         #: takes it back.
         self.news: str | None = None
+        #: Who watches the peaks of its teachers, where it has any.
+        self.collapse: CollapseWatch | None = None
         #: Figures to log beside the losses.
         self.figures: dict[str, Tensor] = {}
 

@@ -84,8 +84,12 @@ class Labeller(nn.Module):
             self._known.update(zip(state["index"].tolist(), answers, strict=True))
 
     @torch.no_grad()
-    def label(self, batch: Batch) -> Batch:
-        """The batch with points for its unlabelled crops, in crop pixels; labels stay."""
+    def label(self, batch: Batch) -> tuple[Batch, Tensor]:
+        """Labels the unlabelled crops of a batch; labels that are there stay.
+
+        Returns:
+            the batch with their points in crop pixels, and the peaks (U, K) of these U crops.
+        """
         index = batch.index.tolist()  # at once: on a GPU each look waits for it
         rows = [row for row, labeled in enumerate(batch.labeled.tolist()) if not labeled]
         new = [row for row in rows if index[row] not in self._known]
@@ -94,7 +98,7 @@ class Labeller(nn.Module):
             for row, *answer in zip(new, *answers, strict=True):
                 self._known[index[row]] = (answer[0], answer[1])
         if not rows:
-            return batch
+            return batch, batch.points.new_zeros(0, batch.points.shape[1])
         known = [self._known[index[row]] for row in rows]
         found, confidence = (
             torch.stack(part).to(batch.points.device) for part in zip(*known, strict=True)
@@ -102,7 +106,7 @@ class Labeller(nn.Module):
         which = torch.tensor(rows, device=batch.index.device)
         points, annotated = batch.points.clone(), batch.annotated.clone()
         points[which], annotated[which] = found, confidence >= self.confidence
-        return replace(batch, points=points, annotated=annotated)
+        return replace(batch, points=points, annotated=annotated), confidence
 
     def _ask(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Points (B, K, 2) in crop pixels and confidence (B, K), both for the processor."""

@@ -19,7 +19,7 @@ from pointillist.losses import (
     TransformationInvarianceLoss,
 )
 from pointillist.methods.base import Method, MethodOptions, Setting, ramped
-from pointillist.methods.teaching import CollapseWatch
+from pointillist.methods.collapse import CollapseWatch
 from pointillist.metrics.clusters import silhouette
 from pointillist.models.classifier import KeypointClassifier
 from pointillist.models.heads import LocalizerOutput
@@ -119,6 +119,7 @@ class SemanticConsistency(Method):
     name: ClassVar[str] = "semantic_consistency"
     Options: ClassVar[type[MethodOptions]] = SemanticConsistencyOptions
     options: SemanticConsistencyOptions
+    collapse: CollapseWatch
 
     def __init__(self, model: Localizer, setting: Setting, options: MethodOptions) -> None:
         super().__init__(model, setting, options)
@@ -128,7 +129,7 @@ class SemanticConsistency(Method):
         self.semantic = SemanticConsistencyLoss()
         self.equivariance = TransformationEquivarianceLoss()
         self.invariance = TransformationInvarianceLoss()
-        self._watch = CollapseWatch()
+        self.collapse = CollapseWatch()
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """The four losses on labelled and unlabelled crops."""
@@ -193,7 +194,7 @@ class SemanticConsistency(Method):
         peaks = first.detach()[~batch.labeled].flatten(2).amax(dim=2)
         if len(peaks):  # the mean height falls when training collapses
             self.figures = {"unlabeled_peak": peaks.mean()}
-            self._watch.see(peaks.mean(), self.progress)
+            self.collapse.see(peaks.mean(), self.progress)
         return losses
 
     def _from_teacher(self, batch: Batch) -> dict[str, Tensor]:
@@ -227,7 +228,7 @@ class SemanticConsistency(Method):
             )
         peak = guidance.confidence.mean()
         self.figures = {"unlabeled_peak": peak, "taught": taught.float().mean()}
-        self._watch.see(peak, self.progress)
+        self.collapse.see(peak, self.progress)
         return losses
 
     def _of_representations(

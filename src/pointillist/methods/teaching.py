@@ -1,8 +1,7 @@
-"""What methods with a teacher share: labels and teacher in one step, hard views, the collapse."""
+"""What methods with a teacher share: labels and teacher in one step, hard views."""
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
 from typing import Annotated
 
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from pointillist.batch import Batch, View
 from pointillist.losses import HeatmapLoss
 from pointillist.methods.base import Method, MethodOptions, Setting, ramped
+from pointillist.methods.collapse import CollapseWatch
 from pointillist.models.localizer import Localizer
 from pointillist.strong_views import Guidance, blank, choose_joints, joint_cutout, rand_augment
 
@@ -64,11 +64,12 @@ class Teaching(Method):
     """
 
     options: TeachingOptions
+    collapse: CollapseWatch
 
     def __init__(self, model: Localizer, setting: Setting, options: MethodOptions) -> None:
         super().__init__(model, setting, options)
         self.loss = HeatmapLoss()
-        self._watch = CollapseWatch()
+        self.collapse = CollapseWatch()
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """The supervised loss, and after the burn-in those of ``teach``."""
@@ -121,7 +122,7 @@ class Teaching(Method):
         """
         peaks = confidence.flatten(-2).mean(dim=-1)
         self.figures |= {"unlabeled_peak": peaks.mean(), "taught": (counts > 0).float().mean()}
-        self._watch.see(peaks, self.progress)
+        self.collapse.see(peaks, self.progress)
 
     def harden(self, view: View, guidance: Guidance, options: HardeningOptions) -> Tensor:
         """A hard view's images, made harder still: colours changed, joints masked.
@@ -166,68 +167,3 @@ def together(network: nn.Module, *images: Tensor) -> list[Tensor]:
     """The heatmaps of several sets of images that go through the network as one batch."""
     heatmaps: Tensor = network(torch.cat(images)).heatmaps
     return list(heatmaps.split([len(part) for part in images]))
-
-
-class CollapseWarning(UserWarning):
-    """A teacher whose heatmaps have become background."""
-
-
-class CollapseWatch(nn.Module):
-    """Follows the mean height of teachers' peaks on unlabelled images and warns once.
-
-    Teacher and student that are equally wrong agree on background: the peaks sink towards zero
-    while the loss falls (Xie et al., ICCV 2021, section 3). What it has seen is saved with a
-    training's checkpoint.
-
-    Args:
-        floor: mean peak that no teacher who knows anything is below.
-        fall: share of its own highest value that it must keep.
-        every: steps between two looks; each has to wait for the device.
-        start: share of the training before which it does not warn: a network that teaches from
-            the first step on knows nothing at first.
-    """
-
-    def __init__(
-        self, floor: float = 0.05, fall: float = 0.5, every: int = 100, start: float = 0.1
-    ) -> None:
-        super().__init__()
-        self.floor, self.fall, self.every, self.start = floor, fall, every, start
-        self.collapsed = False
-        self._peaks: list[Tensor] = []
-        self._highest = torch.zeros(())
-
-    def get_extra_state(self) -> dict[str, Tensor]:
-        """What a checkpoint holds."""
-        return {"highest": self._highest, "collapsed": torch.tensor(self.collapsed)}
-
-    def set_extra_state(self, state: dict[str, Tensor]) -> None:
-        """Takes over what a checkpoint held."""
-        self._highest, self.collapsed = state["highest"].cpu(), bool(state["collapsed"])
-
-    def see(self, peaks: Tensor, progress: float) -> None:
-        """Takes what one step showed.
-
-        Args:
-            peaks: mean peak of the teacher, a scalar, or (T,) of each of several.
-            progress: how much of the training is done.
-        """
-        if self.collapsed:
-            return
-        self._peaks.append(peaks.detach())
-        if len(self._peaks) < self.every:
-            return
-        means = torch.stack(self._peaks).mean(dim=0).float().cpu()
-        self._peaks.clear()
-        self._highest = torch.maximum(self._highest, means)
-        sunk = means < (self.fall * self._highest).clamp_min(self.floor)
-        if progress < self.start or not sunk.any():
-            return
-        self.collapsed = True
-        mean, highest = (float(of.expand_as(means)[sunk].min()) for of in (means, self._highest))
-        warnings.warn(
-            f"a teacher's heatmaps of unlabelled images have collapsed: their mean peak is "
-            f"{mean:.3f} and was {highest:.3f}. What they teach is background. A longer "
-            f"burn-in, a lower weight or a harder view for the student may help.",
-            CollapseWarning,
-            stacklevel=2,
-        )
