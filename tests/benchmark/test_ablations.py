@@ -59,6 +59,7 @@ def test_what_is_left(protocol: Protocol, row: str, left: set[str]) -> None:
         ("feature_mixup", {"mixup": "feature"}),
         ("no_mixup", {"mixup": "none"}),
         ("masked_branch", {"mixed": 0}),
+        ("fixed_masked_branch", {"masking": "fixed", "mixed": 0}),
         ("mixed_branch", {"unsupervised": 0}),
     ],
 )

@@ -7,14 +7,36 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from teaching_cases import PLAIN, Says, build, heatmaps_at, inner_points, unlabeled
+from teaching_cases import (
+    EASY,
+    HARD,
+    PLAIN,
+    Says,
+    build,
+    central_points,
+    check_figures,
+    error_of_labels,
+    errors,
+    heatmaps_at,
+    inner_points,
+    replying,
+    step,
+    taught_by,
+    unlabeled,
+    views_of_step,
+    without_joints,
+)
 from test_methods import make_batch
 
 from core_cases import dots_dataset, tiny_config
 from pointillist.lightning_module import make_optimizer
+from pointillist.methods.collapse import CollapseWarning
 from pointillist.methods.dual import Dual
+from pointillist.synthetic import SKELETON
 from pointillist.training import train
 from training_cases import checkpoint
+
+NETWORKS = ("model", "second")
 
 
 def dual(**options: object) -> Dual:
@@ -63,6 +85,44 @@ def test_each_learns_from_the_other() -> None:
     losses = method(make_batch())
     # The first (empty as a student) learns the second's empty maps, the second has the first's.
     assert losses["unsupervised"].item() == pytest.approx(0, abs=1e-6)
+
+
+def test_each_sees_masks_where_its_teacher_says_and_the_errors_add_up() -> None:
+    method = dual(
+        easy=EASY, hard=HARD, supervised=7, unsupervised=20,
+        cutout=len(SKELETON), cutout_size=(0.03, 0.03), cutout_jitter=0,
+    )  # fmt: skip
+    known, easy, hard = views_of_step(method, method.options.easy, method.options.hard)
+    points = central_points(easy)
+    said = [0.9 * heatmaps_at(points), 0.5 * heatmaps_at(points.flip(0))]
+    students = torch.rand(2, 2 + 3, *said[0].shape[1:])
+    networks = [
+        replying(method, said[i], students[i], name=name) for i, name in enumerate(NETWORKS)
+    ]
+    losses = step(method)
+    answers = [taught_by(method, heatmaps, easy, hard) for heatmaps in said]
+    supervised = unsupervised = 0.0
+    for network, student, teacher in zip(networks, students, reversed(answers), strict=True):
+        assert torch.equal(network.images[0], easy.images)
+        expected = torch.cat([known.images, without_joints(hard, teacher, 0.03 * 48)])
+        assert torch.equal(network.images[1], expected)
+        supervised += 7 * error_of_labels(student[:2], known) / 2
+        unsupervised += 20 * errors(student[2:], teacher).mean().item()
+    assert losses["supervised"].item() == pytest.approx(supervised, rel=1e-4)
+    assert losses["unsupervised"].item() == pytest.approx(unsupervised, rel=1e-4)
+    check_figures(method, 0.7, torch.stack([answer.inside for answer in answers]))
+
+
+def test_one_of_them_can_collapse_alone() -> None:
+    """The mean of both peaks would be 0.45."""
+    method = dual(easy=PLAIN, hard=PLAIN)
+    method.collapse.every = 1
+    heatmaps = heatmaps_at(central_points(method.setting.views.plain(unlabeled())))
+    student = torch.zeros(2 + 3, *heatmaps.shape[1:])
+    for name, peak in zip(NETWORKS, (0.9, 0), strict=True):
+        replying(method, peak * heatmaps, student, name=name)
+    with pytest.warns(CollapseWarning, match=r"mean peak is 0\.000"):
+        step(method)
 
 
 def test_the_supervised_loss_is_the_mean_of_both() -> None:

@@ -4,11 +4,30 @@ from __future__ import annotations
 
 import pytest
 import torch
-from teaching_cases import PLAIN, Says, build, heatmaps_at, inner_points
+from teaching_cases import (
+    EASY,
+    HARD,
+    PLAIN,
+    Says,
+    build,
+    central_points,
+    check_figures,
+    error_of_labels,
+    errors,
+    heatmaps_at,
+    inner_points,
+    replying,
+    step,
+    taught_by,
+    views_of_step,
+    without_joints,
+)
 from test_methods import make_batch
 from torch import Tensor
 
+from pointillist.batch import View
 from pointillist.heatmaps import encode
+from pointillist.methods.mean_teacher import MeanTeacher
 from pointillist.methods.teaching import Teaching
 from pointillist.synthetic import SKELETON
 
@@ -54,6 +73,53 @@ def test_the_average_teaches_and_the_network_learns() -> None:
     peak = float(heatmaps.flatten(2).amax(dim=2).mean())
     assert method.figures["unlabeled_peak"].item() == pytest.approx(peak)
     assert method.figures["taught"].item() == 1
+
+
+def hardened(**options: object) -> tuple[MeanTeacher, list[View]]:
+    """A mean teacher whose views are turned and whose hard views have masks over all joints; and
+    the views of a step."""
+    method = build(
+        "mean_teacher", weak=EASY, strong=HARD, supervised=7, unsupervised=20, soft=True,
+        threshold=0.5, cutout=len(SKELETON), cutout_size=(0.03, 0.03), cutout_jitter=0, **options,
+    )  # fmt: skip
+    assert isinstance(method, MeanTeacher)
+    # Here the hard view is not the easy one moved again.
+    weak, strong = method.options.weak, method.options.strong
+    return method, views_of_step(method, weak, strong, apart=True)
+
+
+def test_what_the_average_says_of_the_easy_view_is_learned_in_the_masked_hard_one() -> None:
+    method, (known, weak, strong) = hardened()
+    peaks = torch.tensor([0.9, 0.4]).repeat(len(SKELETON) // 2).view(1, -1, 1, 1)
+    heatmaps = peaks * heatmaps_at(central_points(weak))
+    student = torch.rand(2 + 3, *heatmaps.shape[1:])
+    network = replying(method, student)
+    says = taught(method, heatmaps)
+    losses = step(method)
+    guidance = taught_by(method, heatmaps, weak, strong)
+    assert torch.equal(says.images, weak.images)
+    expected = torch.cat([known.images, without_joints(strong, guidance, 0.03 * 48)])
+    assert torch.equal(network.images[0], expected)
+    supervised = 7 * error_of_labels(student[:2], known)
+    assert losses["supervised"].item() == pytest.approx(supervised, rel=1e-4)
+    # What is surer than the threshold counts by its peak; in mirror images that is another half.
+    sure = guidance.confidence > 0.5
+    unsupervised = 20 * (errors(student[2:], guidance) * sure * 0.9).mean().item()
+    assert losses["unsupervised"].item() == pytest.approx(unsupervised, rel=1e-4)
+    check_figures(method, 0.65, sure & guidance.inside)
+
+
+def test_a_hard_view_has_other_colours_beside_its_masks() -> None:
+    method, (known, weak, strong) = hardened(rand_augment=2)
+    heatmaps = heatmaps_at(central_points(weak))
+    network = replying(method, torch.zeros(2 + 3, *heatmaps.shape[1:]))
+    taught(method, heatmaps)
+    step(method)
+    masked = without_joints(strong, taught_by(method, heatmaps, weak, strong), 0.03 * 48)
+    assert torch.equal(network.images[0][:2], known.images)
+    seen, blank = network.images[0][2:], (masked != strong.images).any(dim=1)
+    assert (seen.movedim(1, -1)[blank] == 0).all()
+    assert ((seen - masked).abs().amax(dim=(1, 2, 3)) > 0.1).all()
 
 
 def test_an_unsure_heatmap_does_not_count() -> None:

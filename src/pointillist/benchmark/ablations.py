@@ -47,7 +47,8 @@ class Ablation:
 _SC, _TE, _TI = "semantic", "equivariance", "invariance"
 
 #: Table 2: which losses are left. Table 4: without the ground-truth heatmaps of labelled images.
-#: Adaptive masking: as many masks for every image or none, what is mixed, one branch alone.
+#: Adaptive masking: as many masks for every image or none, what is mixed, one branch alone, and
+#: the masked one with as many masks for every image, where Mixup hides nothing of the difference.
 ABLATIONS: dict[str, Ablation] = {
     "te_ti": Ablation({_SC: 0.0}),
     "sc": Ablation({_TE: 0.0, _TI: 0.0}),
@@ -61,6 +62,7 @@ ABLATIONS: dict[str, Ablation] = {
     "feature_mixup": Ablation(options={"mixup": "feature"}, of=MASKING),
     "no_mixup": Ablation(options={"mixup": "none"}, of=MASKING),
     "masked_branch": Ablation({"mixed": 0.0}, of=MASKING),
+    "fixed_masked_branch": Ablation({"mixed": 0.0}, {"masking": "fixed"}, of=MASKING),
     "mixed_branch": Ablation({"unsupervised": 0.0}, of=MASKING),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar, Literal
 
 import torch
@@ -13,7 +14,7 @@ from pointillist.batch import Batch, View
 from pointillist.errors import ConfigError
 from pointillist.methods.base import MethodOptions, Setting
 from pointillist.methods.consistency import easy_view, hard_view
-from pointillist.methods.teaching import HalfSides, Teaching, TeachingOptions, ask, together
+from pointillist.methods.teaching import HalfSides, Teaching, TeachingOptions, ask
 from pointillist.models.localizer import Localizer
 from pointillist.strong_views import (
     Guidance,
@@ -56,7 +57,8 @@ class AdaptiveMaskingOptions(TeachingOptions):
         0.05, ge=0, description="deviation of a mask's centre, in shares of the shorter side"
     )
     mixup: Literal["both", "image", "feature", "none"] = Field(
-        "both", description="what the second branch mixes"
+        "both",
+        description="what the second branch mixes; none: it has masks of its own and no mixes",
     )
     mixup_layer: Literal["head", "stride4", "stride8", "stride16"] = Field(
         "head", description="features are mixed where they enter the head, or from a stage on"
@@ -108,7 +110,7 @@ class AdaptiveMasking(Teaching):
             )
 
     def teach(self, view: View, unlabeled: Batch, weight: float) -> dict[str, Tensor]:
-        """Both branches; what is mixed as images shares a batch with the rest."""
+        """Both branches and the labelled crops, all in one batch."""
         options, views = self.options, self.setting.views
         easy = views.random(unlabeled, options.easy)
         hard = views.random(unlabeled, options.hard, after=easy)
@@ -116,29 +118,53 @@ class AdaptiveMasking(Teaching):
         heatmaps = ask(average if average is not None else self.model, easy.images)
         guidance = carry(heatmaps, easy, hard, views.order(heatmaps.device), self.model.stride)
         images = self._masked(hard, guidance)
-        mixes = ("image", "feature") if options.mixup == "both" else (options.mixup,)
-        if not options.mixed or len(unlabeled) < 2:
-            mixes = ("none",)
         partner = partners(len(images)).to(images.device)
         share = mixup_shares(len(images), options.mixup_alpha).to(images.device)
+        mixes = self._mixes(len(images))
 
-        parts = [view.images]
-        if options.unsupervised:
-            parts.append(images)
+        parts = {"labelled": view.images}
+        if options.unsupervised or "feature" in mixes:
+            parts["masked"] = images
         if "image" in mixes:
-            parts.append(mixup(images, images[partner], share))
-        learned, *students = together(self.model, *parts)
-        losses = {"supervised": self.supervised(learned, view)}
-        if options.unsupervised:
-            error = self.toward(students.pop(0), guidance.heatmaps, guidance, guidance.inside)
-            losses["unsupervised"] = weight * options.unsupervised * error
+            parts["image"] = mixup(images, images[partner], share)
+        if "none" in mixes:
+            parts["none"] = self._masked(hard, guidance)
+        rows = slice(len(view.images), len(view.images) + len(images))
+
+        def add(features: Tensor) -> Tensor:
+            own = features[rows]
+            return torch.cat([features, mixup(own, own[partner], share)])
+
+        given = torch.cat(list(parts.values()))
+        sizes = {name: len(part) for name, part in parts.items()}
         if "feature" in mixes:
-            students.append(self._of_mixed_features(images, partner, share))
-        if students:
-            errors = [self._mixed_error(s, guidance, partner, share) for s in students]
+            sizes["feature"] = len(images)
+            heatmaps = self._with_more_features(given, add)
+        else:
+            heatmaps = self.model(given).heatmaps
+        said = dict(zip(sizes, heatmaps.split(list(sizes.values())), strict=True))
+
+        losses = {"supervised": self.supervised(said["labelled"], view)}
+        if options.unsupervised:
+            error = self._error(said["masked"], guidance)
+            losses["unsupervised"] = weight * options.unsupervised * error
+        if mixes:
+            errors = [
+                self._error(said[mix], guidance)
+                if mix == "none"
+                else self._mixed_error(said[mix], guidance, partner, share)
+                for mix in mixes
+            ]
             losses["mixed"] = weight * options.mixed * torch.stack(errors).mean()
         self.watch(guidance.confidence, guidance.inside)
         return losses
+
+    def _mixes(self, images: int) -> tuple[str, ...]:
+        """What the second branch learns: none if there is no such branch, or nothing to mix."""
+        options = self.options
+        if not options.mixed or (images < 2 and options.mixup != "none"):
+            return ()
+        return ("image", "feature") if options.mixup == "both" else (options.mixup,)
 
     def _masked(self, hard: View, guidance: Guidance) -> Tensor:
         """The hard views' images with masks over joints."""
@@ -164,6 +190,10 @@ class AdaptiveMasking(Teaching):
         )
         return blank(hard.images, mask)
 
+    def _error(self, heatmaps: Tensor, guidance: Guidance) -> Tensor:
+        """L_u: the heatmaps of masked images against the teacher's."""
+        return self.toward(heatmaps, guidance.heatmaps, guidance, guidance.inside)
+
     def _mixed_error(
         self, heatmaps: Tensor, guidance: Guidance, partner: Tensor, share: Tensor
     ) -> Tensor:
@@ -173,29 +203,26 @@ class AdaptiveMasking(Teaching):
         rest = other.inside * (1 - share[:, None])
         return own + self.toward(heatmaps, other.heatmaps, other, rest)
 
-    def _of_mixed_features(self, images: Tensor, partner: Tensor, share: Tensor) -> Tensor:
-        """Heatmaps of images whose features are mixed at a layer.
+    def _with_more_features(self, images: Tensor, add: Callable[[Tensor], Tensor]) -> Tensor:
+        """Heatmaps of images, and of what is added to their features at the layer of Mixup.
 
-        All that lies deeper sees the mix; features that leave the backbone before the layer are
-        mixed where they enter the head, so that none of them tells which image is which.
+        All that lies deeper sees both in one batch: in a pass of their own, batch norm would keep
+        figures of mixes. To features that leave the backbone before the layer it is added where
+        they enter the head, so that none of them tells which image is which.
         """
         backbone, layer = self.model.backbone, self.options.mixup_layer
-
-        def mix(features: Tensor) -> Tensor:
-            return mixup(features, features[partner], share)
-
         if layer == "head":
-            features = [mix(f) for f in backbone(images)]
+            features = [add(f) for f in backbone(images)]
         else:
             stride = _stride(layer)
             stage = backbone.model.get_submodule(backbone.stages[stride])
-            hook = stage.register_forward_hook(lambda module, given, output: mix(output))
+            hook = stage.register_forward_hook(lambda module, given, output: add(output))
             try:
                 features = backbone(images)
             finally:
                 hook.remove()
             pairs = zip(features, backbone.strides, strict=True)
-            features = [mix(f) if s < stride else f for f, s in pairs]
+            features = [add(f) if s < stride else f for f, s in pairs]
         heatmaps: Tensor = self.model.head(features).heatmaps
         return heatmaps
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -44,9 +46,14 @@ class Generator(nn.Module):
 
     def forward(self, appearance: Tensor, heatmaps: Tensor) -> Tensor:
         features = self.encoder(appearance)
-        coarse = F.interpolate(heatmaps, size=features.shape[-2:], mode="bilinear")
+        coarse = _resized(heatmaps, features.shape[-2:])
         features = self.coarse(torch.cat([features, coarse], dim=1))
-        features = F.interpolate(features, size=heatmaps.shape[-2:], mode="bilinear")
+        features = _resized(features, heatmaps.shape[-2:])
         features = self.fine(torch.cat([features, heatmaps], dim=1))
-        features = self.finer(F.interpolate(features, scale_factor=2.0, mode="bilinear"))
-        return F.interpolate(self.image(features), size=appearance.shape[-2:], mode="bilinear")
+        height, width = features.shape[-2:]
+        features = self.finer(_resized(features, (2 * height, 2 * width)))
+        return _resized(self.image(features), appearance.shape[-2:])
+
+
+def _resized(maps: Tensor, size: Sequence[int]) -> Tensor:
+    return F.interpolate(maps, size=tuple(size), mode="bilinear", align_corners=False)
