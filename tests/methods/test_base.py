@@ -8,7 +8,7 @@ from pydantic import Field
 from pointillist.augment import ViewOptions
 from pointillist.config import validate
 from pointillist.errors import ConfigError
-from pointillist.methods.base import MethodOptions, first_step, ramped
+from pointillist.methods.base import MethodOptions, RampedOptions, first_step, ramped
 
 
 class Grouped(MethodOptions):
@@ -49,3 +49,9 @@ def test_a_group_given_in_part_keeps_its_own_defaults() -> None:
 def test_an_unknown_option_in_a_group_is_an_error() -> None:
     with pytest.raises(ConfigError, match=r"view\.rotatoin.*did you mean 'view.rotation'"):
         validate(Grouped, {"view": {"rotatoin": 9}})
+
+
+def test_what_waits_and_grows_is_full_before_the_end() -> None:
+    assert validate(RampedOptions, {"burn_in": 0.9, "ramp": 0.1}).ramp == 0.1
+    with pytest.raises(ConfigError, match=r"burn_in \(0\.9\) and ramp \(0\.2\) are more than"):
+        validate(RampedOptions, {"burn_in": 0.9, "ramp": 0.2})

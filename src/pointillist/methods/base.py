@@ -66,6 +66,24 @@ class MethodOptions(BaseModel):
         return values
 
 
+class RampedOptions(MethodOptions):
+    """Options of methods whose other losses wait for the labels: see :func:`ramped`."""
+
+    burn_in: float = Field(0.0, ge=0, lt=1, description="share of the training on labels alone")
+    ramp: float = Field(
+        0.0, ge=0, lt=1, description="share in which the unsupervised weights grow to full"
+    )
+
+    @model_validator(mode="after")
+    def _ends_in_time(self) -> RampedOptions:
+        if self.burn_in + self.ramp > 1 + 1e-9:
+            raise ValueError(
+                f"burn_in ({self.burn_in:g}) and ramp ({self.ramp:g}) are more than the whole "
+                "training: the weights would never be full"
+            )
+        return self
+
+
 @dataclass(frozen=True)
 class Setting:
     """What a method is given besides its own options.

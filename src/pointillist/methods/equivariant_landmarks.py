@@ -13,11 +13,11 @@ from pointillist.augment import random_perspective
 from pointillist.batch import Batch
 from pointillist.heatmaps import soft_argmax
 from pointillist.losses import EquivariantLandmarkLoss, HeatmapLoss
-from pointillist.methods.base import Method, MethodOptions, Setting, ramped
+from pointillist.methods.base import Method, MethodOptions, RampedOptions, Setting, ramped
 from pointillist.models.localizer import Localizer
 
 
-class EquivariantLandmarksOptions(MethodOptions):
+class EquivariantLandmarksOptions(RampedOptions):
     """Options of ELT."""
 
     #: The paper compares with it at the same settings; the weight of its loss it does not state.
@@ -39,8 +39,6 @@ class EquivariantLandmarksOptions(MethodOptions):
         "background has hundreds of pixels: at 0.1 a peak of 0.5 gives nearly the map's centre",
     )
     strength: float = Field(0.15, gt=0, lt=0.5, description="of the perspective transform")
-    burn_in: float = Field(0.0, ge=0, lt=1, description="share of the training without it")
-    ramp: float = Field(0.0, ge=0, lt=1, description="share in which its weight grows to full")
 
 
 class EquivariantLandmarks(Method):

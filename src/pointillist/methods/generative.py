@@ -15,13 +15,13 @@ from pointillist.batch import Batch
 from pointillist.errors import ConfigError, PointillistError
 from pointillist.heatmaps import encode, soft_argmax
 from pointillist.losses import HeatmapLoss, PerceptualLoss
-from pointillist.methods.base import Method, MethodOptions, Setting, ramped
+from pointillist.methods.base import Method, MethodOptions, RampedOptions, Setting, ramped
 from pointillist.models.backbones import Backbone, create_backbone
 from pointillist.models.generator import Generator
 from pointillist.models.localizer import Localizer
 
 
-class GenerativeOptions(MethodOptions):
+class GenerativeOptions(RampedOptions):
     """Options of conditional image generation."""
 
     #: VGG-19 is the example of Jakab et al.; the weight of the loss is not stated.
@@ -45,8 +45,6 @@ class GenerativeOptions(MethodOptions):
         "background has hundreds of pixels: at 0.1 a peak of 0.5 gives nearly the map's centre",
     )
     strength: float = Field(0.3, gt=0, lt=0.5, description="of the copy's perspective transform")
-    burn_in: float = Field(0.0, ge=0, lt=1, description="share of the training without it")
-    ramp: float = Field(0.0, ge=0, lt=1, description="share in which its weight grows to full")
 
 
 class Generative(Method):

@@ -18,7 +18,7 @@ from pointillist.losses import (
     TransformationEquivarianceLoss,
     TransformationInvarianceLoss,
 )
-from pointillist.methods.base import Method, MethodOptions, Setting, ramped
+from pointillist.methods.base import Method, MethodOptions, RampedOptions, Setting, ramped
 from pointillist.methods.collapse import CollapseWatch
 from pointillist.metrics.clusters import silhouette
 from pointillist.models.classifier import KeypointClassifier
@@ -38,7 +38,7 @@ HARD = ViewOptions(rotation=50, scale=0.4, shift=0.1, flip=0.5, color=0.5, gray=
 _AFFINE = ViewOptions(rotation=30, scale=0.2, shift=0.05, flip=0, color=0, gray=0)
 
 
-class SemanticConsistencyOptions(MethodOptions):
+class SemanticConsistencyOptions(RampedOptions):
     """Options of semantic consistency; a weight of 0 switches a loss off."""
 
     #: Section 4.2; ``strength`` is that of the authors' other code.

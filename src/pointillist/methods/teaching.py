@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from pointillist.batch import Batch, View
 from pointillist.losses import HeatmapLoss
-from pointillist.methods.base import Method, MethodOptions, Setting, ramped
+from pointillist.methods.base import Method, MethodOptions, RampedOptions, Setting, ramped
 from pointillist.methods.collapse import CollapseWatch
 from pointillist.models.localizer import Localizer
 from pointillist.strong_views import Guidance, blank, choose_joints, joint_cutout, rand_augment
@@ -27,7 +27,7 @@ def _in_order(shares: tuple[float, float]) -> tuple[float, float]:
 HalfSides = Annotated[tuple[float, float], AfterValidator(_in_order)]
 
 
-class TeachingOptions(MethodOptions):
+class TeachingOptions(RampedOptions):
     """Options of every method with a teacher."""
 
     supervised: float = Field(1000.0, ge=0, description="weight of the squared error on labels")
