@@ -53,10 +53,12 @@ class TrainingModule(L.LightningModule):
         # Not as a submodule of the method: it would be saved, and optimised, twice.
         object.__setattr__(method, "average", self.average.network if self.average else None)
         if self.options.compile:
-            # In place, and after the copy that is averaged: the names of the weights stay.
+            # In place, and after the copy that is averaged: the names of the weights stay. Its
+            # two parts, as a method may add something to the features between them.
             for network in method.modules():
                 if isinstance(network, Localizer):
-                    network.compile()
+                    network.backbone.compile()
+                    network.head.compile()
         #: Set from outside: stop after the step under way.
         self.stop_wanted = False
         #: Whether the training stopped, in all processes, because that was wanted in one.

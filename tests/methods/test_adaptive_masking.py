@@ -245,6 +245,21 @@ def test_layers_mix_at_different_depths() -> None:
     assert not torch.allclose(answers[1], answers[2], atol=1e-4)
 
 
+@pytest.mark.parametrize("layer", ["head", "stride8"])
+def test_a_compiled_network_mixes_as_well(layer: str) -> None:
+    """Compiled calls do not see hooks that are registered later."""
+    mixed = []
+    for compiled in (False, True):
+        method = adaptive(mixup_layer=layer).eval()
+        if compiled:
+            for part in (method.model.backbone, method.model.head):
+                part.compile(backend="eager")
+        images = method.setting.views.plain(unlabeled()).images
+        half = torch.full((3,), 0.5)
+        mixed.append(of_mixed_features(method, images, torch.tensor([1, 2, 0]), half)[1])
+    torch.testing.assert_close(*mixed, atol=1e-4, rtol=1e-3)
+
+
 def test_a_layer_that_the_network_has_not() -> None:
     method = adaptive()
     method.model.backbone.stages = {4: "layer1"}

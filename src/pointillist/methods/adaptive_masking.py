@@ -218,7 +218,7 @@ class AdaptiveMasking(Teaching):
             stage = backbone.model.get_submodule(backbone.stages[stride])
             hook = stage.register_forward_hook(lambda module, given, output: add(output))
             try:
-                features = backbone(images)
+                features = backbone.forward(images)  # a compiled call would not see the hook
             finally:
                 hook.remove()
             pairs = zip(features, backbone.strides, strict=True)
