@@ -6,6 +6,7 @@ Nothing heavy is imported before a verb runs, so that ``pointillist --help`` ans
 from __future__ import annotations
 
 import sys
+import warnings
 
 import typer
 
@@ -52,8 +53,27 @@ app.command("budget")(suggest.budget)
 app.command("benchmark")(benchmark.benchmark)
 
 
+def _tell_in_words() -> None:
+    """Our own warnings are for people, who have no use for a line of the code that gave them."""
+    usual = warnings.formatwarning
+
+    def words(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        line: str | None = None,
+    ) -> str:
+        if category.__module__.startswith("pointillist."):
+            return f"warning: {message}\n"
+        return usual(message, category, filename, lineno, line)
+
+    warnings.formatwarning = words
+
+
 def main() -> None:
     """Runs the command line; what a user can cure is one line and an exit code, no traceback."""
+    _tell_in_words()
     try:
         app()
     except PointillistError as error:
