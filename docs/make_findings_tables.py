@@ -175,9 +175,11 @@ def calibration(results: Results) -> list[list[str]]:
     for result in results:
         error = result["metrics"].get("calibration_error")
         if result["fraction"] == 5 and error is not None:
-            errors.setdefault(result["method"], []).append(error["value"])
+            alone = "" if result["unlabeled"] else ", labels alone"
+            errors.setdefault(result["method"] + alone, []).append(error["value"])
     rows = [["lsp-small, 5 %: calibration error", "seeds", "largest", "at most"]]
-    for row in open_protocol("lsp-small").methods:
+    methods = open_protocol("lsp-small").methods
+    for row in (row + alone for row in methods for alone in ("", ", labels alone")):
         if row in errors:
             worst = max(errors[row])
             met = verdict(worst, 0.05, least=False).removeprefix("at most ")
