@@ -132,6 +132,16 @@ def test_a_collapse_is_noticed_across_a_checkpoint_and_told_once() -> None:
             third.see(torch.tensor(0.1), 0.5)
 
 
+def test_between_two_looks_a_checkpoint_forgets_nothing() -> None:
+    first, second = CollapseWatch(every=2), CollapseWatch(every=2)
+    first.see(torch.tensor([0.8, 0.6]), 0.5)
+    second.load_state_dict(first.state_dict())
+    for watch in (first, second):
+        watch.see(torch.tensor([0.6, 0.5]), 0.5)
+    assert first.summary() == second.summary()
+    assert first.summary() == {"mean_peak": 0.55, "highest_mean_peak": 0.55, "collapsed": False}
+
+
 def test_who_teaches_from_the_first_step_on_need_not_know_anything_yet() -> None:
     watch = CollapseWatch(every=2)
     with warnings.catch_warnings():

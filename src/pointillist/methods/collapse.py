@@ -33,22 +33,28 @@ class CollapseWatch(nn.Module):
         super().__init__()
         self.floor, self.fall, self.every, self.start = floor, fall, every, start
         self.collapsed = False
+        self._peaks: list[Tensor] = []
         self.forget()
 
     def get_extra_state(self) -> dict[str, Tensor]:
-        """What a checkpoint holds."""
-        collapsed = torch.tensor(self.collapsed)
-        return {"highest": self._highest, "last": self._last, "collapsed": collapsed}
+        """What a checkpoint holds: what was seen since the last look too."""
+        return {
+            "highest": self._highest,
+            "last": self._last,
+            "collapsed": torch.tensor(self.collapsed),
+            "peaks": torch.stack(self._peaks).cpu() if self._peaks else torch.zeros(0),
+        }
 
     def set_extra_state(self, state: dict[str, Tensor]) -> None:
         """Takes over what a checkpoint held."""
         self._highest, self._last = state["highest"].cpu(), state["last"].cpu()
         self.collapsed = bool(state["collapsed"])
+        self._peaks = list(state["peaks"])
 
     def forget(self) -> None:
         """Another teacher begins, whose peaks are not to be compared with those before."""
-        self._peaks: list[Tensor] = []
-        self._highest, self._last = torch.zeros(()), torch.tensor(torch.nan)
+        self._peaks = []
+        self._highest, self._last = torch.zeros(()), torch.tensor(-1.0)  # -1: not looked yet
 
     def see(self, peaks: Tensor, progress: float) -> None:
         """Takes what one step showed.
@@ -57,6 +63,8 @@ class CollapseWatch(nn.Module):
             peaks: mean peak of the teacher, a scalar, or (T,) of each of several.
             progress: how much of the training is done.
         """
+        if self._peaks and self._peaks[0].device != peaks.device:  # they are of a checkpoint
+            self._peaks = [earlier.to(peaks.device) for earlier in self._peaks]
         self._peaks.append(peaks.detach())
         if len(self._peaks) < self.every:
             return
@@ -89,7 +97,7 @@ class CollapseWatch(nn.Module):
         Returns:
             None where no teacher was ever asked.
         """
-        if self._last.isnan().any():
+        if (self._last < 0).any():
             if not self._peaks:
                 return None
             self._look()
