@@ -163,8 +163,9 @@ class Auto(SemanticConsistency):
             return super().forward(batch)
         self._change(self.labeller)
         batch, peaks = self.labeller.label(batch)
-        self.figures = {"unlabeled_peak": peaks.mean()}
-        self.collapse.see(peaks.mean(), self.progress)
+        peak = peaks.mean()
+        self.figures = {"unlabeled_peak": peak}
+        self.collapse.see(peak, self.progress)
         return self._from_labels(batch if closer else self._shrunk(batch))
 
     def _shrunk(self, batch: Batch) -> Batch:

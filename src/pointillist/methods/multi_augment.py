@@ -197,7 +197,7 @@ class MultiAugment(Teaching):
 def _drawn(points: Tensor, candidates: Tensor, number: int) -> tuple[Tensor, Tensor]:
     """Positions (B, number, 2) of joints drawn without replacement, in random order, and which of
     them exist."""
-    lot = 1 + torch.rand(candidates.shape)  # or a joint would meet itself more often than by chance
-    first = (choose_joints(candidates, number) * lot.to(candidates.device)).topk(number, dim=1)
+    lot = torch.rand(candidates.shape).to(candidates.device).masked_fill(~candidates, -1.0)
+    first = lot.topk(number, dim=1)
     places = first.indices[..., None].expand(-1, -1, 2)
-    return points.gather(1, places), first.values > 0
+    return points.gather(1, places), first.values >= 0

@@ -68,9 +68,10 @@ class PseudoLabels(Method):
         """Labelled crops; in the second stage unlabelled ones with their pseudo-labels too."""
         if not self.second_stage and self.progress >= self.options.first_stage:
             self._start_second_stage()
-        known = batch.select(batch.labeled)
         if self.second_stage:
             known, _ = self.labeller.label(batch)
+        else:
+            known = batch.select(batch.labeled)
         view = self.setting.views.random(known, self.setting.view_options)
         heatmaps = self.model(view.images).heatmaps
         target = self.targets(view)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from pointillist.models.heads import resized
 
 
 def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
@@ -46,14 +45,10 @@ class Generator(nn.Module):
 
     def forward(self, appearance: Tensor, heatmaps: Tensor) -> Tensor:
         features = self.encoder(appearance)
-        coarse = _resized(heatmaps, features.shape[-2:])
+        coarse = resized(heatmaps, *features.shape[-2:])
         features = self.coarse(torch.cat([features, coarse], dim=1))
-        features = _resized(features, heatmaps.shape[-2:])
+        features = resized(features, *heatmaps.shape[-2:])
         features = self.fine(torch.cat([features, heatmaps], dim=1))
         height, width = features.shape[-2:]
-        features = self.finer(_resized(features, (2 * height, 2 * width)))
-        return _resized(self.image(features), appearance.shape[-2:])
-
-
-def _resized(maps: Tensor, size: Sequence[int]) -> Tensor:
-    return F.interpolate(maps, size=tuple(size), mode="bilinear", align_corners=False)
+        features = self.finer(resized(features, 2 * height, 2 * width))
+        return resized(self.image(features), *appearance.shape[-2:])

@@ -91,13 +91,13 @@ class FusionHead(nn.Module):
         levels = [lateral(f) for lateral, f in zip(self.laterals, features, strict=True)]
         fused = levels[-1]
         for level, block in zip(reversed(levels[:-1]), reversed(self.fusions), strict=True):
-            fused = level + _resize(block(fused), level.shape[-2], level.shape[-1])
+            fused = level + resized(block(fused), level.shape[-2], level.shape[-1])
         height = fused.shape[-2] * self.finest // STRIDE
         width = fused.shape[-1] * self.finest // STRIDE
         for block in self.blocks:
             # Never finer than stride 4, which halving a stride of 14 twice would be.
             fused = block(
-                _resize(fused, min(2 * fused.shape[-2], height), min(2 * fused.shape[-1], width))
+                resized(fused, min(2 * fused.shape[-2], height), min(2 * fused.shape[-1], width))
             )
         return LocalizerOutput(self.heatmaps(fused), fused)
 
@@ -131,7 +131,8 @@ def _block(width: int) -> nn.Sequential:
     )
 
 
-def _resize(features: Tensor, height: int, width: int) -> Tensor:
+def resized(features: Tensor, height: int, width: int) -> Tensor:
+    """Maps (B, C, h, w) as (B, C, height, width), by the pixels' places and not their corners."""
     if features.shape[-2] == height and features.shape[-1] == width:
         return features
     return F.interpolate(features, size=(height, width), mode="bilinear", align_corners=False)
