@@ -54,6 +54,7 @@ def batch_of(
         images=torch.from_numpy(crop)[None].permute(0, 3, 1, 2),
         points=torch.tensor(moved[None], dtype=torch.float32),
         annotated=torch.from_numpy(np.isfinite(points).all(axis=-1))[None],
+        absent=torch.zeros(1, len(points), dtype=torch.bool),
         labeled=torch.ones(1, dtype=torch.bool),
         to_file=torch.tensor(np.linalg.inv(to_crop)[None], dtype=torch.float32),
         file_size=torch.tensor([[width, height]], dtype=torch.float32),

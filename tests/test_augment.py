@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -307,6 +309,15 @@ def test_erased_parts_are_blank_and_points_stay() -> None:
     )
     torch.testing.assert_close(erased.points, whole.points, equal_nan=True)
     assert torch.equal(erased.annotated, whole.annotated)
+
+
+def test_a_mirror_image_lacks_the_other_side() -> None:
+    """Where the left point is absent, the right one is in a mirror image, inside or not."""
+    batch, _ = dot_batch((60, 50), 30.0, 25.0, CropSpec(32, 32, 1.5, CONTEXT))
+    batch = replace(batch, absent=torch.tensor([[True, False, False]]))
+    for flip, expected in ((0.0, [True, False, False]), (1.0, [False, True, False])):
+        view = maker((32, 32)).random(batch, ViewOptions(flip=flip))
+        assert view.absent[0].tolist() == expected
 
 
 def test_a_skeleton_without_pairs_is_never_mirrored() -> None:

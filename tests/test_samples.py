@@ -65,14 +65,16 @@ def test_all_samples_for_prediction() -> None:
 
 
 def test_points_of() -> None:
-    known = Instance(np.array([[1.0, 2], [3, 4], [9, 9]]), np.array([2, 1, 0]))
+    points, visibility = np.array([[1.0, 2], [3, 4], [9, 9]]), np.array([2, 1, 0])
+    known = Instance(points, visibility, absent=np.array([False, False, True]))
     image = Image("a.png")
     samples = [Sample(Path("a.png"), image, None, known), Sample(Path("a.png"), image, None)]
-    points, annotated = points_of(samples, 3)
+    points, annotated, absent = points_of(samples, 3)
     assert points.shape == (2, 3, 2)
     assert annotated.tolist() == [[True, True, False], [False, False, False]]
     assert points[0, 1].tolist() == [3, 4]
     assert np.isnan(points[~annotated]).all()
+    assert absent.tolist() == [[False, False, True], [False, False, False]]
 
 
 def test_a_crop_maps_back_to_its_file(tmp_path: Path) -> None:

@@ -236,11 +236,13 @@ class ViewMaker:
         matrix, offset = self._normalising(len(batch), color, device)
         offset = offset + matrix @ self._fill(device)
         images = (matrix @ images.flatten(2) + offset[:, :, None]).unflatten(2, self.size[::-1])
+        order = self.order(device)
         points, annotated = move_points(
-            batch.points, batch.annotated, transform, flipped, self.order(device), self.size
+            batch.points, batch.annotated, transform, flipped, order, self.size
         )
+        absent = torch.where(flipped[:, None], batch.absent[:, order], batch.absent)
         images = images.contiguous(memory_format=torch.channels_last)
-        return View(images, transform, flipped, points, annotated)
+        return View(images, transform, flipped, points, annotated, absent)
 
     def _normalising(
         self, count: int, color: Color | None, device: torch.device

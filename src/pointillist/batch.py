@@ -29,6 +29,7 @@ class Batch:
         points: (B, K, 2) float32 in crop pixels; NaN where not annotated, and for every point of
             an unlabelled crop.
         annotated: (B, K) bool.
+        absent: (B, K) bool: a person decided that there is no such point to see.
         labeled: (B,) bool.
         to_file: (B, 3, 3) float32, crop pixels to the file's pixels.
         file_size: (B, 2) float32 width and height of the file.
@@ -38,6 +39,7 @@ class Batch:
     images: Tensor
     points: Tensor
     annotated: Tensor
+    absent: Tensor
     labeled: Tensor
     to_file: Tensor
     file_size: Tensor
@@ -103,6 +105,7 @@ class View:
         flipped: (B,) bool; a flipped view has its left and right points exchanged.
         points: (B, K, 2) in this view's pixels; NaN where not annotated.
         annotated: (B, K) bool: annotated and inside the view.
+        absent: (B, K) bool: marked so, wherever the view looks.
     """
 
     images: Tensor
@@ -110,6 +113,7 @@ class View:
     flipped: Tensor
     points: Tensor
     annotated: Tensor
+    absent: Tensor
 
     @property
     def size(self) -> Size:

@@ -54,9 +54,7 @@ class CropStore(TorchDataset[Batch]):
         folder: Path | None = None,
     ) -> None:
         self.samples, self.spec = list(samples), spec
-        points, annotated = points_of(self.samples, keypoints)
-        self._points = points
-        self._annotated = annotated
+        self._points, self._annotated, self._absent = points_of(self.samples, keypoints)
         self.labeled = np.array([s.instance is not None for s in self.samples], dtype=bool)
         self.cache_gib = len(self.samples) * spec.size[0] * spec.size[1] * 3 / 2**30
         if cache == "auto":
@@ -167,6 +165,7 @@ class CropStore(TorchDataset[Batch]):
             images=torch.from_numpy(pixels).permute(0, 3, 1, 2),
             points=torch.from_numpy(points.astype(np.float32)),
             annotated=torch.from_numpy(self._annotated[rows]),
+            absent=torch.from_numpy(self._absent[rows]),
             labeled=torch.from_numpy(self.labeled[rows]),
             to_file=torch.from_numpy(to_file.astype(np.float32)),
             file_size=torch.from_numpy(file_size.astype(np.float32)),

@@ -114,13 +114,19 @@ def _read(file: Path, frame: int | None) -> np.ndarray:
     return read_frame(file, frame)
 
 
-def points_of(samples: Sequence[Sample], keypoints: int) -> tuple[np.ndarray, np.ndarray]:
-    """Points (N, K, 2) in the file's pixels, NaN where unknown, and annotated (N, K)."""
+def points_of(
+    samples: Sequence[Sample], keypoints: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points (N, K, 2) in the file's pixels, NaN where unknown, annotated (N, K), and marked
+    absent (N, K)."""
     points = np.full((len(samples), keypoints, 2), np.nan)
+    absent = np.zeros((len(samples), keypoints), dtype=bool)
     for row, sample in enumerate(samples):
         if sample.instance is not None:
             points[row] = sample.instance.points
-    return points, np.isfinite(points).all(axis=-1)
+            if sample.instance.absent is not None:
+                absent[row] = sample.instance.absent
+    return points, np.isfinite(points).all(axis=-1), absent
 
 
 Progress = Callable[[int, int], None]

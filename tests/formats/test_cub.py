@@ -50,6 +50,16 @@ def test_reads_parts_boxes_and_species(tmp_path: Path) -> None:
     assert list(first.visibility) == [VISIBLE, NOT_ANNOTATED, NOT_ANNOTATED]
     assert (first.box, first.box_from_points) == ((1, 2, 6, 3), False)
     assert list(second.annotated) == [False, False, True]
+    assert first.absent is not None
+    assert list(first.absent) == [False, True, False]  # there is no line on the third part
+    assert second.absent is None
+
+
+def test_where_nothing_is_visible_nothing_is_marked_absent(tmp_path: Path) -> None:
+    """That is an image without labels, not one without a bird."""
+    lay_out(tmp_path, part_locs="2 1 0 0 0\n2 2 0 0 0\n5 4 1.0 2.0 1\n")
+    bird = read(tmp_path)[0].instances[0]
+    assert (bird.labeled, bird.absent) == (False, None)
 
 
 def test_boxes_and_species_may_be_missing(tmp_path: Path) -> None:
@@ -114,6 +124,8 @@ def test_round_trip_keeps_points_boxes_and_groups(data: st.DataObject) -> None:
         for i, image in enumerate(dataset):
             make_image(root / image.path)
             image.group = f"{i % 2 + 1:03d}.Bird"
+            for bird in image.instances:  # CUB knows no undecided ones
+                bird.absent = None if bird.annotated.all() else ~bird.annotated
         assert write(dataset, root / "out") == []
         again = open_dataset(root / "out")
         assert all(again.file(image).is_file() for image in again)
@@ -123,13 +135,16 @@ def test_round_trip_keeps_points_boxes_and_groups(data: st.DataObject) -> None:
         assert len(ours.instances) == len(theirs.instances)
         for a, b in zip(ours.instances, theirs.instances, strict=True):
             assert_same_points(a, b)
+            assert np.array_equal(a.absent, b.absent) if a.absent is not None else b.absent is None
             assert b.box == pytest.approx(a.box, abs=0.01)
 
 
 def test_writing_names_images_apart_and_says_what_it_cannot_keep(tmp_path: Path) -> None:
     for name in ("one/a.png", "two/A.png"):
         make_image(tmp_path / name)
-    bird = Instance(np.ones((3, 2)), np.array([HIDDEN, 0, 0]))
+    bird = Instance(
+        np.ones((3, 2)), np.array([HIDDEN, 0, 0]), absent=np.array([False, True, False])
+    )
     images = [
         Image("one/a.png", instances=[bird, bird], group="grey heron"),
         Image("two/A.png", group="grey heron"),
@@ -145,7 +160,12 @@ def test_writing_names_images_apart_and_says_what_it_cannot_keep(tmp_path: Path)
     assert notes == [
         "1 images with several objects are there once for each object",
         "2 hidden keypoints are written as visible: CUB knows no hidden ones",
+        "2 keypoints that are not annotated are written as not visible: CUB knows no undecided "
+        "ones",
     ]
+    kept = again[0].instances[0].absent
+    assert kept is not None
+    assert list(kept) == [False, True, True]
 
 
 def test_real_cub(data: Path) -> None:
@@ -157,5 +177,7 @@ def test_real_cub(data: Path) -> None:
     first = dataset[0].instances[0]
     # part_locs.txt: "1 1 0.00 0.00 0", "1 2 171.03 99.77 1".
     assert not first.annotated[0]
+    assert first.absent is not None
+    assert list(first.absent) == list(~first.annotated)
     np.testing.assert_array_equal(first.points[1], (171.03, 99.77))
     assert first.box == (32.9, 14.8, 178.2, 166.6)

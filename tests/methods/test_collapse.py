@@ -38,6 +38,7 @@ def creatures(count: int, first: int, labeled: bool) -> Batch:
         images=torch.from_numpy(np.stack([image for image, _ in drawn])).permute(0, 3, 1, 2),
         points=points if labeled else torch.full_like(points, torch.nan),
         annotated=annotated & labeled,
+        absent=torch.zeros_like(annotated),
         labeled=torch.full((count,), labeled),
         to_file=torch.eye(3).expand(count, 3, 3),
         file_size=torch.tensor([[80.0, 60.0]]).expand(count, 2),

@@ -52,6 +52,7 @@ def make_batch(poison: bool = False) -> Batch:
         images=torch.from_numpy(np.stack([image for image, _ in drawn])).permute(0, 3, 1, 2),
         points=points,
         annotated=annotated,
+        absent=torch.zeros_like(annotated),
         labeled=labeled,
         to_file=torch.eye(3).expand(6, 3, 3).clone(),
         file_size=torch.tensor([[80.0, 60.0]]).expand(6, 2).clone(),

@@ -34,6 +34,7 @@ def batch(points: Tensor) -> Batch:
         images=torch.randint(0, 256, (count, 3, 60, 80), dtype=torch.uint8, generator=generator),
         points=points,
         annotated=points.isfinite().all(dim=-1),
+        absent=torch.zeros(points.shape[:2], dtype=torch.bool),
         labeled=torch.ones(count, dtype=torch.bool),
         to_file=torch.eye(3).expand(count, 3, 3),
         file_size=torch.tensor([[80.0, 60.0]]).expand(count, 2),

@@ -30,6 +30,7 @@ def view(transform: Tensor, flipped: Tensor) -> View:
         flipped=flipped,
         points=torch.full((count, 3, 2), torch.nan),
         annotated=torch.zeros(count, 3, dtype=torch.bool),
+        absent=torch.zeros(count, 3, dtype=torch.bool),
     )
 
 
@@ -137,6 +138,7 @@ def test_the_pixels_of_two_real_views_show_the_same_place() -> None:
         images=images,
         points=torch.full((6, 3, 2), torch.nan),
         annotated=torch.zeros(6, 3, dtype=torch.bool),
+        absent=torch.zeros(6, 3, dtype=torch.bool),
         labeled=torch.zeros(6, dtype=torch.bool),
         to_file=geometry.identity(6),
         file_size=torch.tensor([[120.0, 80.0]]).expand(6, 2),

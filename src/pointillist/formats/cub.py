@@ -3,8 +3,9 @@
 ``images.txt``, ``parts/parts.txt`` and ``parts/part_locs.txt`` are needed; read where they are
 there: ``bounding_boxes.txt``, ``image_class_labels.txt`` with ``classes.txt`` (the species is the
 image's group). Every line starts with an id; ids have gaps. A part that is not visible is written
-``0 0 0`` and is not annotated. Left and right are the bird's own. Coordinates are taken as they
-stand: the data set's README names no origin, and they are medians of clicks anyhow.
+``0 0 0``: it is not annotated but marked absent, where any part of the bird is visible. Left and
+right are the bird's own. Coordinates are taken as they stand: the data set's README names no
+origin, and they are medians of clicks anyhow.
 
 Wah et al., The Caltech-UCSD Birds-200-2011 Dataset, 2011.
 """
@@ -57,10 +58,14 @@ def read(path: Path) -> Dataset:
     images, row_of = _read_images(path / "images.txt")
     boxes = _read_boxes(path / "bounding_boxes.txt", row_of)
     groups = _read_groups(path, row_of)
-    points, flags = _read_locations(path / "parts" / "part_locs.txt", row_of, part_index, skeleton)
+    points, flags, absent = _read_locations(
+        path / "parts" / "part_locs.txt", row_of, part_index, skeleton
+    )
     for row, image in enumerate(images):
         visibility = np.where(flags[row] > 0, 2, 0)
         instance = Instance(points[row], visibility, box=boxes.get(row))
+        if instance.labeled and absent[row].any():
+            instance.absent = absent[row]
         if instance.labeled or instance.box is not None:
             image.instances = [instance]
         image.group = groups.get(row)
@@ -89,7 +94,7 @@ def write(dataset: Dataset, path: Path) -> list[str]:
     folders = {g: g if numbered else f"{numbers[g]:03d}.{_file_safe(g)}" for g in groups}
     lines: dict[str, list[str]] = {name: [] for name in ("images", "labels", "boxes", "parts")}
     used: set[str] = set()
-    several = hidden = 0
+    several = hidden = undecided = 0
     for image in dataset:
         several += len(image.instances) > 1
         group = image.group or "unknown"
@@ -102,6 +107,11 @@ def write(dataset: Dataset, path: Path) -> list[str]:
             if instance.box is not None:
                 lines["boxes"].append(f"{number} " + " ".join(f"{v:.4f}" for v in instance.box))
             hidden += int((instance.visibility == HIDDEN).sum())
+            if instance.labeled:
+                decided = instance.annotated
+                if instance.absent is not None:
+                    decided = decided | instance.absent
+                undecided += int((~decided).sum())
             for part, (point, there) in enumerate(
                 zip(instance.points, instance.annotated, strict=True), start=1
             ):
@@ -119,6 +129,11 @@ def write(dataset: Dataset, path: Path) -> list[str]:
         notes.append(f"{several} images with several objects are there once for each object")
     if hidden:
         notes.append(f"{hidden} hidden keypoints are written as visible: CUB knows no hidden ones")
+    if undecided:
+        notes.append(
+            f"{undecided} keypoints that are not annotated are written as not visible: CUB knows "
+            "no undecided ones"
+        )
     return notes
 
 
@@ -216,8 +231,8 @@ def _read_groups(path: Path, row_of: dict[int, int]) -> dict[int, str]:
 
 def _read_locations(
     file: Path, row_of: dict[int, int], part_index: dict[int, int], skeleton: Skeleton
-) -> tuple[np.ndarray, np.ndarray]:
-    """Points (N, K, 2) and flags (N, K) of all images."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points (N, K, 2), flags (N, K) and who is said not to be visible (N, K), of all images."""
     points = np.full((len(row_of), len(skeleton), 2), np.nan)
     flags = np.zeros((len(row_of), len(skeleton)))
     seen = np.zeros(flags.shape, dtype=bool)
@@ -238,7 +253,7 @@ def _read_locations(
         if flag and not np.isfinite(points[i, k]).all():
             with located(file, row):
                 check_finite(points[i], flags[i] > 0, skeleton)
-    return points, flags
+    return points, flags, seen & (flags == 0)
 
 
 def _file_safe(name: str) -> str:

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from pointillist.augment import ViewMaker, ViewOptions
-from pointillist.batch import Batch, shrunk
+from pointillist.batch import Batch, View, shrunk
 from pointillist.crops import CONTEXT
 from pointillist.methods.base import MethodOptions, OtherCrops, Setting
 from pointillist.methods.relabeling import FRESH, Labeller
@@ -195,6 +195,11 @@ class Auto(SemanticConsistency):
             self.restarted = True
         self.labellers.fill_(2 if relabels else 1)
 
+    def learnt(self, view: View) -> Tensor:
+        """Points that are marked absent too: their heatmaps are empty, so that the network learns
+        what cannot be seen, and a point is not put where its partner is."""
+        return view.annotated | view.absent
+
     def _from_labels(self, batch: Batch) -> dict[str, Tensor]:
         """Labelled crops, and hard views of the others with the points that a network found."""
         views, options = self.setting.views, self.options
@@ -202,7 +207,7 @@ class Auto(SemanticConsistency):
         known, hard = (views.random(p, r) for p, r in zip(parts, self.ranges(), strict=True))
         count = len(known.images)
         heatmaps = self.model(torch.cat([known.images, hard.images])).heatmaps
-        error = self.supervised(heatmaps[:count], self.targets(known), known.annotated)
+        error = self.supervised(heatmaps[:count], self.targets(known), self.learnt(known))
         taught = self.supervised(heatmaps[count:], self.targets(hard), hard.annotated)
         share = hard.annotated.float().mean()  # a few points must not weigh like all
         self.figures["taught"] = share

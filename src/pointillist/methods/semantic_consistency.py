@@ -149,11 +149,15 @@ class SemanticConsistency(Method):
         """Of a step's views of labelled crops, and of those in which a teacher is learnt from."""
         return self.setting.view_options, self.options.hard
 
+    def learnt(self, view: View) -> Tensor:
+        """Which heatmaps of labelled crops are learnt from their labels, (B, K) bool."""
+        return view.annotated
+
     def _supervised_only(self, batch: Batch) -> dict[str, Tensor]:
         """Before the other losses begin: one pass of the labelled crops."""
         view = self.setting.views.random(batch.select(batch.labeled), self.ranges()[0])
         error = self.supervised(
-            self.model(view.images).heatmaps, self.targets(view), view.annotated
+            self.model(view.images).heatmaps, self.targets(view), self.learnt(view)
         )
         return {"supervised": self.options.supervised * error}
 
@@ -168,7 +172,8 @@ class SemanticConsistency(Method):
 
         target = self.targets(view)
         labeled = batch.labeled[:, None] & view.annotated
-        losses = {"supervised": options.supervised * self.supervised(first, target, labeled)}
+        learnt = batch.labeled[:, None] & self.learnt(view)
+        losses = {"supervised": options.supervised * self.supervised(first, target, learnt)}
         on_map = geometry.at_stride(transform, self.model.stride)
         used, used_moved = first, second
         if options.true_heatmaps:
@@ -209,7 +214,7 @@ class SemanticConsistency(Method):
         count = len(labeled)
         heatmaps, features = self._forward(torch.cat([view.images, hard.images]))
         target, answer = self.targets(view), heatmaps[count:]
-        error = self.supervised(heatmaps[:count], target, view.annotated)
+        error = self.supervised(heatmaps[:count], target, self.learnt(view))
         losses = {"supervised": options.supervised * error}
         taught = guidance.inside & (guidance.confidence >= options.threshold)
         if options.equivariance:

@@ -51,5 +51,8 @@ class ModelOptions(BaseModel):
     @model_validator(mode="after")
     def _one_source_of_weights(self) -> ModelOptions:
         if self.pretrained and self.weights is not None:
-            raise ValueError("give either pretrained or weights, not both")
+            raise ValueError(
+                "give either pretrained or weights, not both: with a file, pretrained is false "
+                "(train --weights FILE sets both)"
+            )
         return self

@@ -203,6 +203,7 @@ def _batch(crops: Sequence[Crop], keypoints: int) -> Batch:
         images=torch.from_numpy(np.stack([crop.pixels for crop in crops])).permute(0, 3, 1, 2),
         points=torch.full((count, keypoints, 2), torch.nan),
         annotated=torch.zeros(count, keypoints, dtype=torch.bool),
+        absent=torch.zeros(count, keypoints, dtype=torch.bool),
         labeled=torch.zeros(count, dtype=torch.bool),
         to_file=torch.from_numpy(np.stack([crop.to_file for crop in crops]).astype(np.float32)),
         file_size=torch.tensor([crop.file_size for crop in crops], dtype=torch.float32),
