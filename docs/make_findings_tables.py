@@ -45,7 +45,9 @@ FORMS = {
     "cub-small, 3,000 steps": {
         "supervised, 50 %": "cub-small/supervised-50-seed*.json",
         "**`auto`, 5 %**": "cub-small/auto-5-seed*.json",
-        "the backbone at the full rate": "tuning/cub-auto-seed*-full-backbone-rate.json",
+        "absent points left out": "tuning/cub-auto-seed*-before-absent-marks.json",
+        "that, before the repair of borders": "tuning/cub-auto-seed*-before-border-repair.json",
+        "that, the backbone at the full rate": "tuning/cub-auto-seed*-full-backbone-rate.json",
         "that, the teacher later": "tuning/cub-auto-seed*-late-teacher.json",
         "that, and as many crops in its last steps": "tuning/cub-auto-seed*-32-crops.json",
         "two parts, a rate that falls (`auto_two_parts`)": "cub-small/auto_two_parts-5-*.json",

@@ -270,7 +270,7 @@ FORMAT = Format(
     detect=detect,
     read=read,
     write=write,
-    loses="edges and pairs of other skeletons (found again by name), hidden points, several "
-    "objects in one image, image sizes",
+    loses="edges and pairs of other skeletons (found again by name), hidden points, the "
+    "difference between absent and undecided points, several objects in one image, image sizes",
     own_images=True,
 )

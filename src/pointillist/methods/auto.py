@@ -117,7 +117,8 @@ class Auto(SemanticConsistency):
     the last part the network goes on with fewer, in larger steps (``last_batch``): it has to learn
     to do with less, and has labels enough. Without unlabelled images it is supervised training.
     Where the labelled objects lie every way, crops are turned every way at the end of the first
-    part: what it has learnt by that is in its labels.
+    part: what it has learnt by that is in its labels. Points that are marked absent are learnt as
+    such.
     Some things are not the method's but the training's, and are planned for it from what there is
     (:func:`pointillist.planning.planned`): how many steps, a learning rate that does not fall, how
     narrow the crops are, and a prediction that averages over turned and magnified copies.
