@@ -91,6 +91,11 @@ class Instance:
         return self.visibility > 0
 
     @property
+    def decided(self) -> np.ndarray:
+        """(K,) bool: which points are annotated or marked absent."""
+        return self.annotated if self.absent is None else self.annotated | self.absent
+
+    @property
     def labeled(self) -> bool:
         """Whether any point is annotated."""
         return bool(self.annotated.any())

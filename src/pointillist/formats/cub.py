@@ -108,10 +108,7 @@ def write(dataset: Dataset, path: Path) -> list[str]:
                 lines["boxes"].append(f"{number} " + " ".join(f"{v:.4f}" for v in instance.box))
             hidden += int((instance.visibility == HIDDEN).sum())
             if instance.labeled:
-                decided = instance.annotated
-                if instance.absent is not None:
-                    decided = decided | instance.absent
-                undecided += int((~decided).sum())
+                undecided += int((~instance.decided).sum())
             for part, (point, there) in enumerate(
                 zip(instance.points, instance.annotated, strict=True), start=1
             ):

@@ -114,11 +114,7 @@ def revision_of(records: list[dict[str, Any]]) -> str:
 
 def status_of(instances: list[Instance]) -> Literal["none", "some", "done"]:
     """Whether nothing, something or everything in an image is decided; crowds do not count."""
-    decided = [
-        instance.annotated | (False if instance.absent is None else instance.absent)
-        for instance in instances
-        if not instance.crowd
-    ]
+    decided = [instance.decided for instance in instances if not instance.crowd]
     if not any(d.any() for d in decided):
         return "none"
     return "done" if all(d.all() for d in decided) else "some"
