@@ -14,7 +14,7 @@ NAMES = [
     *("pck@0.05", "pck@0.1", "pck@0.2", "pck_auc", "pckh@0.5"),
     *("oks_ap", "oks_ap50", "oks_ap75", "oks_ap_medium", "oks_ap_large", "oks_ar"),
     *("nme", "pixel_error_mean", "pixel_error_median", "pixel_error_rmse"),
-    *("calibration_error", "missed_instances", "extra_instances"),
+    *("calibration_error", "absence_auc", "missed_instances", "extra_instances"),
 ]
 
 

@@ -4,6 +4,7 @@ import pytest
 from pointillist.dataset import Dataset, Image, Instance
 from pointillist.metrics import score
 from pointillist.report.plots import (
+    cutoff_shares,
     error_histogram,
     keypoint_bars,
     metric_figures,
@@ -91,3 +92,18 @@ def test_reliability_shows_the_bins(metrics):
     np.testing.assert_allclose(x, [b["confidence"] for b in bins])
     np.testing.assert_allclose(y, [100 * b["correct"] for b in bins])
     assert sum(bar.get_height() for bar in axes.patches) == pytest.approx(100)
+
+
+def test_what_remains_at_a_cutoff_of_annotated_and_absent_points():
+    cutoffs = [
+        {"confidence": 0.0, "annotated": 1.0, "absent": 1.0},
+        {"confidence": 1.0, "annotated": 0.5, "absent": 0.0},
+    ]
+    metric = {"value": 0.9, "n": 12, "absent": 4, "cutoffs": cutoffs}
+    assert "Annotated and absent points" in metric_figures({"absence_auc": metric})
+    (axes,) = cutoff_shares(metric).axes
+    annotated, absent = axes.lines
+    np.testing.assert_allclose(annotated.get_data(), [[0, 1], [100, 50]])
+    np.testing.assert_allclose(absent.get_data(), [[0, 1], [100, 0]])
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels == ["annotated (8 points)", "absent (4 points)"]

@@ -8,6 +8,7 @@ import numpy as np
 
 from pointillist.dataset import Dataset
 from pointillist.errors import ConfigError, did_you_mean
+from pointillist.metrics.absence import absence_score
 from pointillist.metrics.bootstrap import interval, middle_95
 from pointillist.metrics.matching import MATCH_OKS, Matches, match
 from pointillist.metrics.oks import (
@@ -47,7 +48,8 @@ def score(
 ) -> dict[str, Metric]:
     """Every score of predictions against annotations, each with its definition in words.
 
-    Only annotated points count, hidden ones included; images without annotation are left out.
+    Only annotated points count, hidden ones included, but that ``absence_auc`` holds those marked
+    absent against them; images without annotation are left out.
 
     Args:
         truth: the annotated data set.
@@ -87,6 +89,7 @@ def score(
         scores |= pixel_errors(pairs)
     if "calibration" in families:
         scores["calibration_error"] = calibration_score(pairs)
+        scores["absence_auc"] = absence_score(pairs)
     if "instances" in families:
         scores |= _instance_scores(matches, paired)
     return scores

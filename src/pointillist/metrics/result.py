@@ -89,12 +89,18 @@ def sums_per_image(values: np.ndarray, image: np.ndarray, images: int) -> np.nda
     return sums
 
 
-def per_keypoint(values: np.ndarray, counts: np.ndarray, names: tuple[str, ...]) -> dict:
-    """``{name: {"value", "n"}}`` of (K,) values that rest on (K,) counts of points."""
+def per_keypoint(
+    values: np.ndarray,
+    counts: np.ndarray,
+    names: tuple[str, ...],
+    reason: str = NOTHING_COUNTED,
+) -> dict:
+    """``{name: {"value", "n"}}`` of (K,) values that rest on (K,) counts of points, with a
+    ``reason`` where there is none."""
     return {
         name: {"value": float(value), "n": int(count)}
         if count
-        else {"value": None, "n": 0, "reason": NOTHING_COUNTED}
+        else {"value": None, "n": 0, "reason": reason}
         for name, value, count in zip(names, values, counts, strict=True)
     }
 

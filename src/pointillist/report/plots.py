@@ -43,6 +43,8 @@ def metric_figures(metrics: Metrics) -> dict[str, Figure]:
         figures["Errors"] = error_histogram(metrics["nme"])
     if metrics.get("calibration_error", {}).get("bins"):
         figures["Reliability of confidence"] = reliability(metrics["calibration_error"])
+    if metrics.get("absence_auc", {}).get("cutoffs"):
+        figures["Annotated and absent points"] = cutoff_shares(metrics["absence_auc"])
     return figures
 
 
@@ -175,6 +177,30 @@ def reliability(metric: Mapping[str, Any]) -> Figure:
         title=f"Expected calibration error {metric['value']:.3f}",
     )
     axes.legend(frameon=False, loc="upper left")
+    return figure
+
+
+def cutoff_shares(metric: Mapping[str, Any]) -> Figure:
+    """Which annotated and which absent points remain at a cut-off of confidence: the wider the
+    two lines are apart, the better confidence tells that a point is not there.
+
+    Args:
+        metric: the score ``absence_auc`` with its cut-offs.
+    """
+    figure, axes = _axes()
+    cutoffs = [c["confidence"] for c in metric["cutoffs"]]
+    for kind, colour in (("annotated", BLUE), ("absent", VERMILLION)):
+        count = metric["absent"] if kind == "absent" else metric["n"] - metric["absent"]
+        shares = [100 * c[kind] for c in metric["cutoffs"]]
+        axes.plot(cutoffs, shares, color=as_hex(colour), lw=2, label=f"{kind} ({count:,} points)")
+    axes.set(
+        xlim=(0, 1),
+        ylim=(0, 100),
+        xlabel="confidence",
+        ylabel="points with this confidence or more (%)",
+        title=f"Annotated and absent points (area {metric['value']:.3f})",
+    )
+    axes.legend(frameon=False, loc="lower left")
     return figure
 
 
