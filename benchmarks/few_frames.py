@@ -6,6 +6,9 @@
   set, without which ``train`` would hold out some of the 20; scored on the other labelled frames,
   which are others for every seed.
 
+``auto_missing_absent`` learns, too, that points without annotation in a labelled object cannot be
+seen (``train --missing-absent``); a third of the mouse's frames shows no obstacle, say.
+
 Networks are scored predicting from one look (and its mirror image), and from copies, smoothed,
 both methods alike. Those of the last step are taken: validation, which is not before, chooses
 nothing. One JSON file for each training; what is there is never run again, what was stopped
@@ -38,7 +41,7 @@ from pointillist.split import split_dataset
 from pointillist.training import train
 
 HERE = Path(__file__).parent
-METHODS = ("supervised", "auto")
+METHODS = ("supervised", "auto", "auto_missing_absent")
 LOOKS = {"one look": False, "copies": True}
 ERRORS = {
     "mean error, px": "pixel_error_mean",
@@ -87,10 +90,10 @@ def config_of(method: str, seed: int, options: argparse.Namespace) -> Config:
     """The small benchmarks' network; the camera stands still, so views turn little."""
     weights = Path(os.environ["POINTILLIST_WEIGHTS"]) / "resnet18.safetensors"
     turned = {"rotation": 20, "scale": 0.2}
-    hard = {"hard": HARD.model_copy(update=turned).model_dump()} if method == "auto" else {}
+    hard = {"hard": HARD.model_copy(update=turned).model_dump()} if "auto" in method else {}
     return make_config(
         values={
-            "method": method,
+            "method": method.removesuffix("_missing_absent"),
             "method_options": hard,
             "input": {"width": options.size, "height": options.size, "sigma": 1.5},
             "model": {"backbone": "resnet18", "weights": str(weights), "frozen_stride": 4},
@@ -122,6 +125,7 @@ def run(name: str, method: str, seed: int, options: argparse.Namespace) -> None:
         unlabeled=() if started else task.unlabeled,
         val=None if started else task.val,
         config=None if started else config_of(method, seed, options),
+        missing_absent=method.endswith("_missing_absent"),
         resume=started,
         quiet=True,
     )
@@ -130,7 +134,7 @@ def run(name: str, method: str, seed: int, options: argparse.Namespace) -> None:
     for look, copies in LOOKS.items():  # both networks both ways: copies are not the method's
         trained.config.input.copies = copies
         trained.config.input.smoothing = trained.config.input.sigma if copies else 0.0
-        scores[look], truth, _ = evaluate(trained, task.test)
+        scores[look], truth, _ = evaluate(trained, task.test.with_missing_absent())
     around = environment()
     result: dict[str, Any] = {
         "data": name,
@@ -173,6 +177,7 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", nargs="+", default=list(TASKS), choices=list(TASKS))
+    parser.add_argument("--methods", nargs="+", default=METHODS[:2], choices=METHODS)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--size", type=int, default=128, help="of the network's input, pixels")
     parser.add_argument("--steps", type=int, default=1500, help="of each training")
@@ -184,7 +189,7 @@ def main() -> None:
     if not options.table:
         for seed in options.seeds:
             for name in options.data:
-                for method in METHODS:
+                for method in options.methods:
                     run(name, method, seed, options)
     shown = table(Path(options.results))
     print(shown)

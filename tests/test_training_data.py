@@ -177,3 +177,39 @@ def test_named_pairs_answer_the_doubt_about_sides(tmp_path: Path) -> None:
     assert said[2].startswith("a mirror image exchanges: paw1LH/paw4RH; name others")
     both = [("paw1LH", "paw4RH"), ("paw2LF", "paw3RF")]
     assert gather(data, flip_pairs=both).notes[0] == "something else"
+
+
+def with_a_gap(folder: Path, absent: bool) -> Dataset:
+    """Dots of which one is not annotated in half of the images."""
+    data = dots_dataset(folder, 4)
+    for image in data.images[:2]:
+        first = image.instances[0]
+        seen = first.visibility.copy()
+        seen[1] = 0
+        marks = np.arange(len(seen)) == 1 if absent else None
+        image.instances[0] = Instance(first.points, seen, box=first.box, absent=marks)
+    return data
+
+
+def test_points_that_lack_are_said_unless_somebody_has_said_why(tmp_path: Path) -> None:
+    data = with_a_gap(tmp_path, absent=False)
+    share = round(100 * 2 / (4 * len(data.skeleton or ())))
+    said = [note for note in gather(data).notes if "--missing-absent" in note]
+    assert len(said) == 1
+    assert said[0].startswith(f"{share} % of the points of labelled objects are not annotated")
+    for known in (with_a_gap(tmp_path, absent=True), dots_dataset(tmp_path, 4)):
+        assert not [note for note in gather(known).notes if "--missing-absent" in note]
+
+
+def test_missing_points_are_marked_in_every_part_and_stay_so_in_the_run(tmp_path: Path) -> None:
+    data = with_a_gap(tmp_path, absent=False)
+    parts = gather(data, val=data, missing_absent=True)
+    assert not [note for note in parts.notes if "--missing-absent" in note]
+    parts.save(tmp_path)
+    for part in (parts.labeled, parts.val, TrainingData.open(tmp_path).labeled):
+        marks = [image.instances[0].absent for image in part]
+        for image, mark in zip(part, marks, strict=True):
+            expected = ~image.instances[0].annotated
+            assert (np.zeros_like(expected) if mark is None else mark).tolist() == expected.tolist()
+        assert sum(mark is not None and bool(mark.any()) for mark in marks) == 2
+    assert data[0].instances[0].absent is None  # what was given is as it was

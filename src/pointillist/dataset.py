@@ -228,6 +228,21 @@ class Dataset:
         problems = [line for line in self.problems if line not in before]
         return replace(self, skeleton=skeleton, problems=[*side_problems(skeleton), *problems])
 
+    def with_missing_absent(self) -> Dataset:
+        """The same data with every point that is not annotated in a labelled object marked absent.
+
+        So data means it in which points that cannot be seen are left out and all others are set:
+        DeepLabCut, SLEAP and Lightning Pose have no other mark.
+        """
+
+        def marked(instance: Instance) -> Instance:
+            if not instance.labeled or instance.crowd:
+                return instance
+            return replace(instance, absent=~instance.annotated)
+
+        images = [replace(i, instances=[marked(one) for one in i.instances]) for i in self]
+        return replace(self, images=images)
+
     def file(self, image: Image) -> Path:
         """Where an image's file lies."""
         path = Path(image.path)

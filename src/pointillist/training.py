@@ -61,6 +61,7 @@ def train(
     val: str | Path | Dataset | None = None,
     config: Config | None = None,
     flip_pairs: Sequence[tuple[str, str]] = (),
+    missing_absent: bool = False,
     resume: bool = False,
     strict: bool = False,
     quiet: bool = False,
@@ -78,6 +79,8 @@ def train(
         val: what to validate on; none: the split's, else a share of the labelled images.
         config: every option; none: the defaults.
         flip_pairs: (left, right) names, in place of the left-right pairs that the data has.
+        missing_absent: points that are not annotated in a labelled object are absent, which a
+            method that can do so learns.
         resume: continue the run in ``out`` with its own config and split; one that has
             finished is left as it is.
         strict: an unreadable image is an error; otherwise it is reported and left out.
@@ -103,7 +106,12 @@ def train(
         if data is None:
             raise ConfigError("there is no data to train on", do="Name it, or use --resume.")
         config = config or Config()
-        get_method(config.method)
+        method = get_method(config.method)
+        if missing_absent and not method.learns_absence:
+            raise ConfigError(
+                f"'{config.method}' does not learn that points are absent",
+                do="Leave --missing-absent out, or train with auto.",
+            )
         parts = gather(
             data,
             format=format,
@@ -111,6 +119,7 @@ def train(
             unlabeled=unlabeled,
             val=val,
             flip_pairs=flip_pairs,
+            missing_absent=missing_absent,
             seed=config.training.seed,
             strict=strict,
             quiet=quiet,

@@ -211,6 +211,7 @@ def test_nothing_annotated_to_evaluate(
         (("--config", "nowhere.yaml"), "nowhere.yaml: there is no such file"),
         (("--weights", "nowhere.safetensors"), "nowhere.safetensors"),
         (("--flip-pair", "nose,nowhere"), "no keypoint"),
+        (("--missing-absent", "--method", "supervised"), "does not learn that points are absent"),
     ],
 )
 def test_options_that_do_not_fit(
@@ -241,7 +242,7 @@ def test_nothing_to_resume(console: Console, tmp_path: Path) -> None:
     assert "this is not a run" in console("train", "--resume", "-o", tmp_path).error
 
 
-@pytest.mark.parametrize("words", [("--max-steps", 9), ("--unlabeled", "x"), ("--seed", 1)])
+@pytest.mark.parametrize("words", [("--max-steps", 9), ("--missing-absent",), ("--seed", 1)])
 def test_a_resumed_run_takes_no_other_options(
     words: tuple[str, object], console: Console, run: Path
 ) -> None:

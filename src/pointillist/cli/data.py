@@ -19,6 +19,14 @@ Images = Annotated[
     typer.Option("--images", help="Files that have moved are looked for by name below this."),
 ]
 
+MissingAbsent = Annotated[
+    bool,
+    typer.Option(
+        "--missing-absent",
+        help="Points that are not annotated in a labelled object cannot be seen there.",
+    ),
+]
+
 
 def info(
     data: Data,

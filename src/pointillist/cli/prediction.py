@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pointillist.cli.data import FormatName, Images
+from pointillist.cli.data import FormatName, Images, MissingAbsent
 from pointillist.cli.printing import notes, print_json, print_table
 from pointillist.cli.video import predict_videos
 
@@ -46,6 +46,7 @@ def evaluate(
     normalizer: Annotated[
         str, typer.Option(help="What PCK measures by: bbox, torso, image, or pixels (a number).")
     ] = "bbox",
+    missing_absent: MissingAbsent = False,
     flip: Flip = True,
     device: Device = "auto",
     localize: Localize = None,
@@ -63,9 +64,10 @@ def evaluate(
 
     length = normalizer if normalizer.isalpha() else _number(normalizer)
     model = open_model(run)
+    annotated = inference.as_dataset(data, format, images=images)
     scores, truth, predicted = inference.evaluate(
         model,
-        inference.as_dataset(data, format, images=images),
+        annotated.with_missing_absent() if missing_absent else annotated,
         alphas=tuple(alpha or (0.05, 0.1, 0.2)),
         normalizer=length,
         flip=flip,

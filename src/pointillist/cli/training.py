@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pointillist.cli.data import FormatName, Images
+from pointillist.cli.data import FormatName, Images, MissingAbsent
 from pointillist.cli.names import METHODS
 from pointillist.cli.printing import notes
 
@@ -55,6 +55,7 @@ def train(
         list[str] | None,
         typer.Option("--flip-pair", help="LEFT,RIGHT: two points that a mirror exchanges."),
     ] = None,
+    missing_absent: MissingAbsent = False,
     localize: Annotated[
         bool,
         typer.Option("--localize", help="Also learn to find the objects in whole images."),
@@ -84,7 +85,11 @@ def train(
         "nodes": nodes,
         "seed": seed,
     }
-    if resume and (localize or any(value is not None for value in (*other, *numbers.values()))):
+    if resume and (
+        localize
+        or missing_absent
+        or any(value is not None for value in (*other, *numbers.values()))
+    ):
         raise typer.BadParameter(
             "--resume continues a run as it is: give only -o with it, and --images if they moved"
         )
@@ -110,6 +115,7 @@ def train(
         val=val,
         config=options,
         flip_pairs=[_pair(text) for text in flip_pairs or ()],
+        missing_absent=missing_absent,
         resume=resume,
         strict=strict,
         quiet=quiet,

@@ -125,6 +125,7 @@ class Auto(SemanticConsistency):
     """
 
     name: ClassVar[str] = "auto"
+    learns_absence: ClassVar[bool] = True
     Options: ClassVar[type[MethodOptions]] = AutoOptions
     options: AutoOptions
 

@@ -134,6 +134,8 @@ class Method(nn.Module, ABC):
     uses_unlabeled: ClassVar[bool] = True
     #: Whether it is pointless where every crop is labelled.
     needs_unlabeled: ClassVar[bool] = False
+    #: Whether it learns that points that are marked absent are not there; else they are left out.
+    learns_absence: ClassVar[bool] = False
 
     def __init__(self, model: Localizer, setting: Setting, options: MethodOptions) -> None:
         super().__init__()
