@@ -7,7 +7,7 @@
   which are others for every seed.
 
 ``auto_missing_absent`` learns, too, that points without annotation in a labelled object cannot be
-seen (``train --missing-absent``); a third of the mouse's frames shows no obstacle, say.
+seen (``train --missing-absent``): of the mouse's frames two in five show no obstacle.
 
 Networks are scored predicting from one look (and its mirror image), and from copies, smoothed,
 both methods alike. Those of the last step are taken: validation, which is not before, chooses
@@ -36,6 +36,7 @@ from pointillist.files import read_json, write_json, write_text
 from pointillist.formats import open_dataset
 from pointillist.inference import evaluate
 from pointillist.methods.semantic_consistency import HARD
+from pointillist.missing import missing_as_absent
 from pointillist.run import environment
 from pointillist.split import split_dataset
 from pointillist.training import train
@@ -134,7 +135,7 @@ def run(name: str, method: str, seed: int, options: argparse.Namespace) -> None:
     for look, copies in LOOKS.items():  # both networks both ways: copies are not the method's
         trained.config.input.copies = copies
         trained.config.input.smoothing = trained.config.input.sigma if copies else 0.0
-        scores[look], truth, _ = evaluate(trained, task.test.with_missing_absent())
+        scores[look], truth, _ = evaluate(trained, missing_as_absent(task.test))
     around = environment()
     result: dict[str, Any] = {
         "data": name,

@@ -204,6 +204,7 @@ def test_points_that_lack_are_said_unless_somebody_has_said_why(tmp_path: Path) 
 def test_missing_points_are_marked_in_every_part_and_stay_so_in_the_run(tmp_path: Path) -> None:
     data = with_a_gap(tmp_path, absent=False)
     parts = gather(data, val=data, missing_absent=True)
+    assert "points that lack in labelled objects are taken for absent: 2" in parts.notes
     assert not [note for note in parts.notes if "--missing-absent" in note]
     parts.save(tmp_path)
     for part in (parts.labeled, parts.val, TrainingData.open(tmp_path).labeled):

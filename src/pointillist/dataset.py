@@ -100,6 +100,11 @@ class Instance:
         """Whether any point is annotated."""
         return bool(self.annotated.any())
 
+    @property
+    def usable(self) -> bool:
+        """Whether it is trained on and scored: it has an annotated point, and is no crowd."""
+        return self.labeled and not self.crowd
+
     def extent(self) -> Box | None:
         """The box around the annotated points, or none if there are none."""
         if not self.labeled:
@@ -209,6 +214,11 @@ class Dataset:
         """The images in which no point is annotated."""
         return [image for image in self.images if not image.labeled]
 
+    @property
+    def objects(self) -> list[Instance]:
+        """The instances that are trained on and scored, over all images."""
+        return [one for image in self.images for one in image.instances if one.usable]
+
     def subset(self, images: Iterable[Image], name: str | None = None) -> Dataset:
         """The same skeleton and root with other images."""
         return replace(self, images=list(images), name=name or self.name, problems=[])
@@ -227,21 +237,6 @@ class Dataset:
         before = side_problems(self.skeleton)
         problems = [line for line in self.problems if line not in before]
         return replace(self, skeleton=skeleton, problems=[*side_problems(skeleton), *problems])
-
-    def with_missing_absent(self) -> Dataset:
-        """The same data with every point that is not annotated in a labelled object marked absent.
-
-        So data means it in which points that cannot be seen are left out and all others are set:
-        DeepLabCut, SLEAP and Lightning Pose have no other mark.
-        """
-
-        def marked(instance: Instance) -> Instance:
-            if not instance.labeled or instance.crowd:
-                return instance
-            return replace(instance, absent=~instance.annotated)
-
-        images = [replace(i, instances=[marked(one) for one in i.instances]) for i in self]
-        return replace(self, images=images)
 
     def file(self, image: Image) -> Path:
         """Where an image's file lies."""

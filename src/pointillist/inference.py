@@ -289,7 +289,6 @@ def evaluate(
     """
     from pointillist.metrics import score
     from pointillist.metrics.evaluation import check_measure
-    from pointillist.metrics.matching import scored
 
     check_measure(alphas, normalizer)
     run = open_model(run)
@@ -315,9 +314,9 @@ def evaluate(
     else:
         # Crowds and instances without points stay in the truth: COCO's average precision ignores
         # what is predicted there. They are not asked for.
-        truth = truth.subset(image for image in truth if any(map(scored, image.instances)))
+        truth = truth.subset(image for image in truth if any(i.usable for i in image.instances))
         asked = truth.subset(
-            replace(image, instances=list(filter(scored, image.instances))) for image in truth
+            replace(image, instances=[i for i in image.instances if i.usable]) for image in truth
         )
         # Trained with boxes around the points, the network has never seen a whole image.
         given = with_boxes(asked) if finds else asked

@@ -45,7 +45,7 @@ def inspect_dataset(
     skeleton = dataset.skeleton
     names = () if skeleton is None else skeleton.keypoints
     everyone = [instance for image in dataset for instance in image.instances]
-    used = [i for i in everyone if i.labeled and not i.crowd]
+    used = [i for i in everyone if i.usable]
     visibility = np.array([i.visibility for i in used]).reshape(len(used), len(names))
     counts = (visibility > 0).sum(axis=0)
     hidden = (visibility == HIDDEN).sum(axis=0)

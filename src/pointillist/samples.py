@@ -51,7 +51,7 @@ def labeled_samples(dataset: Dataset) -> list[Sample]:
         Sample(dataset.file(image), image, instance.box, instance)
         for image in dataset.images
         for instance in image.instances
-        if instance.labeled and not instance.crowd
+        if instance.usable
     ]
 
 

@@ -79,8 +79,7 @@ def train(
         val: what to validate on; none: the split's, else a share of the labelled images.
         config: every option; none: the defaults.
         flip_pairs: (left, right) names, in place of the left-right pairs that the data has.
-        missing_absent: points that are not annotated in a labelled object are absent, which a
-            method that can do so learns.
+        missing_absent: points that lack in a labelled object are absent, and learnt as such.
         resume: continue the run in ``out`` with its own config and split; one that has
             finished is left as it is.
         strict: an unreadable image is an error; otherwise it is reported and left out.

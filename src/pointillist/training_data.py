@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pointillist import missing
 from pointillist.dataset import Dataset, Image
 from pointillist.errors import ConfigError, DataError, PointillistError
 from pointillist.formats import open_dataset, save_dataset
@@ -25,8 +26,6 @@ PARTS = ("labeled", "unlabeled", "val")
 HELD_OUT = 0.15
 #: So many frames of each video count as unlabelled images: the most varied ones.
 FRAMES_OF_A_VIDEO = 200
-#: Up to this share of points without annotation in labelled objects nothing is said about them.
-FEW_MISSING = 0.02
 #: With fewer labelled images than this, none is held out: each is worth more in training.
 FEWEST_TO_HOLD_OUT = 20
 
@@ -115,7 +114,7 @@ def gather(
             each of the data's own, up to :data:`FRAMES_OF_A_VIDEO` frames that differ are taken.
         val: what to validate on; none: the split folder's, else a share of the labelled images.
         flip_pairs: (left, right) names, in place of the left-right pairs that the data has.
-        missing_absent: points that are not annotated in a labelled object are marked absent.
+        missing_absent: points that lack in a labelled object are marked absent.
         seed: chooses the held-out images.
         strict: an unreadable image is an error; otherwise it is reported and left out.
         quiet: no progress bar.
@@ -133,8 +132,9 @@ def gather(
             for name, part in parts.items()
         }
         labeled = parts["labeled"]
+    lacking = missing.described(labeled, missing_absent)
     if missing_absent:
-        parts = {name: part.with_missing_absent() for name, part in parts.items()}
+        parts = {name: missing.missing_as_absent(part) for name, part in parts.items()}
         labeled = parts["labeled"]
     problems: list[str] = []
     frames = _frames(_videos(labeled, unlabeled), problems, seed=seed, strict=strict, quiet=quiet)
@@ -173,7 +173,7 @@ def gather(
         labeled, held_out = hold_out(labeled, seed)
     if labeled.skeleton is not None:
         notes.append(_pairs(labeled.skeleton))
-    notes += _missing(labeled)
+    notes += lacking
     notes += _boxes_in_part(labeled)
     return TrainingData(labeled, pool, held_out, problems, list(dict.fromkeys(notes)), usual)
 
@@ -190,22 +190,9 @@ def _pairs(skeleton: Skeleton) -> str:
     return f"a mirror image exchanges: {pairs}; name others with --flip-pair LEFT,RIGHT"
 
 
-def _missing(labeled: Dataset) -> list[str]:
-    """A line where points of labelled objects lack and nobody said why: most tools' data leaves
-    out what cannot be seen, and a network that never learns it puts such points somewhere."""
-    objects = [i for image in labeled for i in image.instances if i.labeled and not i.crowd]
-    share = 1 - np.mean([i.annotated for i in objects])
-    if share < FEW_MISSING or any(i.absent is not None for i in objects):
-        return []
-    return [
-        f"{100 * share:.0f} % of the points of labelled objects are not annotated, and left out; "
-        "if that is because they cannot be seen, --missing-absent has auto learn so"
-    ]
-
-
 def _boxes_in_part(labeled: Dataset) -> list[str]:
     """A line where some objects have a box and others none: in a crop everything is larger."""
-    objects = [i for image in labeled for i in image.instances if i.labeled and not i.crowd]
+    objects = labeled.objects
     drawn = sum(i.box is not None and not i.box_from_points for i in objects)
     if drawn in (0, len(objects)):
         return []

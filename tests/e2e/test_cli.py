@@ -173,19 +173,22 @@ def test_points_that_cannot_be_seen(console: Console, creatures: Path, tmp_path:
         entry | {"file_name": str(creatures.parent / entry["file_name"])}
         for entry in gaps["images"]
     ]
-    for annotation in gaps["annotations"]:
+    for annotation in gaps["annotations"][::2]:
         annotation["keypoints"][-3:] = [0, 0, 0]
     (tmp_path / "gaps.json").write_text(json.dumps(gaps), encoding="utf-8")
     words = ("--missing-absent", "--max-steps", 2, "--quiet", *TINY)
     done = console("train", tmp_path / "gaps.json", "-o", tmp_path / "run", *words)
     assert done.code == 0, done.err
     labeled = json.loads((tmp_path / "run/split/labeled.json").read_text(encoding="utf-8"))
-    assert all(KEYPOINTS[-1] in entry["absent"] for entry in labeled["annotations"])
-    assert "--missing-absent" not in (tmp_path / "run/notes.txt").read_text(encoding="utf-8")
+    for entry in labeled["annotations"]:
+        seen = entry["keypoints"][-1] > 0
+        assert (KEYPOINTS[-1] in entry.get("absent", ())) != seen
+    assert "are taken for absent: " in (tmp_path / "run/notes.txt").read_text(encoding="utf-8")
     evaluate = ("evaluate", tmp_path / "run", tmp_path / "gaps.json", "--json")
     told = json.loads(console(*evaluate, "--missing-absent").out)["absence_auc"]
-    assert told["absent"] >= 24
+    assert told["absent"] >= 12
     assert 0 <= told["value"] <= 1
+    assert told["per_keypoint"][KEYPOINTS[-1]]["n"] == 24
     assert (
         json.loads(console(*evaluate).out)["absence_auc"]["reason"] == "no point is marked absent"
     )

@@ -242,7 +242,9 @@ def test_nothing_to_resume(console: Console, tmp_path: Path) -> None:
     assert "this is not a run" in console("train", "--resume", "-o", tmp_path).error
 
 
-@pytest.mark.parametrize("words", [("--max-steps", 9), ("--missing-absent",), ("--seed", 1)])
+@pytest.mark.parametrize(
+    "words", [("--max-steps", 9), ("--unlabeled", "x"), ("--seed", 1), ("--missing-absent",)]
+)
 def test_a_resumed_run_takes_no_other_options(
     words: tuple[str, object], console: Console, run: Path
 ) -> None:

@@ -5,48 +5,41 @@ from hypothesis import strategies as st
 from metric_cases import SKELETON, dataset, instance
 
 from pointillist.metrics import make_pairs, score
-from pointillist.metrics.absence import absence_score, ranked_area
+from pointillist.metrics.absence import RankedPairs, absence_score, ranked_area
+from pointillist.metrics.bootstrap import middle_95, resample_weights
 
 
 def test_area_by_hand():
     # Pairs of an annotated and an absent point: 0.9 over both, 0.5 even with one and over one.
-    confidence = np.array([0.9, 0.5, 0.5, 0.2])
-    annotated = np.array([True, True, False, False])
-    assert ranked_area(confidence, annotated).tolist() == [pytest.approx(3.5 / 4)]
+    assert ranked_area(np.array([0.9, 0.5]), np.array([0.5, 0.2])) == pytest.approx(3.5 / 4)
     # Without the first, and the last drawn twice: 0.5 is even with one and over two.
-    drawn = ranked_area(confidence, annotated, np.array([[0.0, 1.0, 1.0, 2.0], [1, 1, 0, 0]]))
+    pairs = RankedPairs(np.array([0.9, 0.5]), np.array([0.5, 0.2]))
+    drawn = pairs.area(np.array([[0, 1], [1, 1]]), np.array([[1, 2], [0, 0]]))
     assert drawn[0] == pytest.approx(2.5 / 3)
     assert np.isnan(drawn[1])
 
 
-points = st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=2, max_size=30)
+confidences = st.lists(st.integers(0, 5), max_size=20).map(lambda drawn: np.array(drawn) / 5)
 
 
-@given(points)
-def test_area_is_the_share_of_pairs_and_turns_with_the_kinds(drawn):
-    confidence = np.array([c for c, _ in drawn]) / 5
-    seen = np.array([s for _, s in drawn])
-    pairs = [(a, b) for a in confidence[seen] for b in confidence[~seen]]
-    area = ranked_area(confidence, seen)[0]
+@given(confidences, confidences)
+def test_area_is_the_share_of_pairs_and_turns_with_the_kinds(seen, unseen):
+    area = ranked_area(seen, unseen)
+    pairs = [(a, b) for a in seen for b in unseen]
     if not pairs:
         assert np.isnan(area)
         return
     assert area == pytest.approx(np.mean([(a > b) + 0.5 * (a == b) for a, b in pairs]))
-    assert ranked_area(confidence, ~seen)[0] == pytest.approx(1 - area)
-    assert ranked_area(1 - confidence, seen)[0] == pytest.approx(1 - area)
+    assert ranked_area(unseen, seen) == pytest.approx(1 - area)
+    assert ranked_area(1 - seen, 1 - unseen) == pytest.approx(1 - area)
 
 
-@given(points, st.data())
-def test_a_weight_is_the_point_that_many_times(drawn, data):
-    confidence = np.array([c for c, _ in drawn]) / 5
-    seen = np.array([s for _, s in drawn])
-    weights = np.array(data.draw(st.lists(st.integers(0, 3), min_size=len(drawn))))[: len(drawn)]
-    weighted = ranked_area(confidence, seen, weights[None].astype(float))
-    if not weights.any():
-        assert np.isnan(weighted[0])
-        return
-    repeated = ranked_area(np.repeat(confidence, weights), np.repeat(seen, weights))
-    np.testing.assert_allclose(weighted, repeated)
+@given(confidences, confidences, st.randoms(use_true_random=False))
+def test_a_weight_is_the_point_that_many_times(seen, unseen, random):
+    often = [np.array([random.randint(0, 3) for _ in part], dtype=int) for part in (seen, unseen)]
+    weighted = RankedPairs(seen, unseen).area(*(part[None].astype(float) for part in often))
+    repeated = ranked_area(np.repeat(seen, often[0]), np.repeat(unseen, often[1]))
+    np.testing.assert_allclose(weighted, [repeated])
 
 
 def absent(visibility, marks):
@@ -68,20 +61,41 @@ def guesses(*confidence):
 
 def test_score_by_hand():
     metric = absence_score(
-        make_pairs(TRUTH, guesses((0.9, 0.4, 0.2), (0.8, 0.5, 0.7), (0.6, 0.3, 0.9)), SKELETON)
+        make_pairs(TRUTH, guesses((0.9, 0.4, 0.15), (0.8, 0.5, 0.7), (0.6, 0.3, 0.9)), SKELETON)
     )
-    # Annotated: 0.9, 0.4, 0.8, 0.7, 0.6, 0.3; absent: 0.2, 0.5. Two of twelve pairs are wrong.
+    # Annotated: 0.9, 0.4, 0.8, 0.7, 0.6, 0.3; absent: 0.15, 0.5. Two of twelve pairs are wrong.
     assert metric["value"] == pytest.approx(10 / 12)
     assert (metric["n"], metric["absent"]) == (8, 2)
     assert metric["per_keypoint"]["tail"] == {"value": 0.0, "n": 3}
     assert metric["per_keypoint"]["paw"] == {"value": 1.0, "n": 2}
-    assert metric["per_keypoint"]["head"]["value"] is None
+    head = metric["per_keypoint"]["head"]
+    assert (head["value"], head["n"]) == (None, 0)
+    assert head["reason"].startswith("of this keypoint no annotated point, or no absent one")
     by_cutoff = {c["confidence"]: (c["annotated"], c["absent"]) for c in metric["cutoffs"]}
     assert by_cutoff[0.0] == (1.0, 1.0)
+    assert by_cutoff[0.15] == (1.0, 1.0)  # reached by what is just there
+    assert by_cutoff[0.6] == (pytest.approx(4 / 6), 0.0)
     assert by_cutoff[0.5] == (pytest.approx(4 / 6), 0.5)
     assert by_cutoff[0.55] == (pytest.approx(4 / 6), 0.0)
-    low, high = metric["ci95"]
-    assert 0 <= low < metric["value"] < high <= 1
+
+
+def test_the_interval_draws_whole_images():
+    rng = np.random.default_rng(0)
+    objects, image = 40, rng.choice([0, 1, 3, 4, 6, 9], 40)  # nothing counts in the others
+    truth, guess = [], []
+    for _ in range(objects):
+        seen = rng.integers(0, 2, 3) * 2
+        seen[0] = 2
+        truth.append(absent(seen, seen == 0))
+        guess.append(instance([(0, 0)] * 3, confidence=(rng.integers(0, 9, 3) + (seen > 0)) / 9))
+    pairs = make_pairs(truth, guess, SKELETON, image=image, image_names=list("abcdefghij"))
+    names, index = np.unique(image, return_inverse=True)
+    values = []
+    for weights in np.concatenate(list(resample_weights(len(names)))):
+        rows = np.repeat(np.arange(objects), weights[index].astype(int))
+        seen, unseen = pairs.annotated[rows], pairs.absent[rows]
+        values.append(ranked_area(pairs.confidence[rows][seen], pairs.confidence[rows][unseen]))
+    assert absence_score(pairs)["ci95"] == pytest.approx(middle_95(np.array(values)))
 
 
 def test_points_of_missed_instances_are_left_out_and_counted():
@@ -95,8 +109,13 @@ def test_points_of_missed_instances_are_left_out_and_counted():
     ("truth", "guess", "reason"),
     [
         ([instance([(1, 1)] * 3)], guesses((1, 1, 1)), "no point is marked absent"),
-        (TRUTH[:1], [instance([(0, 0)] * 3)], "no confidence was predicted"),
-        (TRUTH[:1], [None], "no confidence was predicted"),
+        (TRUTH[:1], [instance([(0, 0)] * 3)], "no annotated point has a confidence"),
+        (TRUTH[:1], [None], "no annotated point has a confidence"),
+        (
+            TRUTH[:1],
+            [instance([(0, 0)] * 3, (2, 2, 0), confidence=(1, 1, 1))],
+            "no absent point has a confidence",
+        ),
     ],
 )
 def test_where_there_is_nothing_to_tell_it_says_why(truth, guess, reason):

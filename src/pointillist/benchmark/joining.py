@@ -44,7 +44,7 @@ def join_parts(
         for image in part.images:
             kept = image
             if annotated_only and name != "test":
-                known = [i for i in image.instances if i.labeled and not i.crowd]
+                known = [i for i in image.instances if i.usable]
                 if not known:
                     continue
                 kept = replace(image, instances=known)

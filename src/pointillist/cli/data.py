@@ -23,7 +23,7 @@ MissingAbsent = Annotated[
     bool,
     typer.Option(
         "--missing-absent",
-        help="Points that are not annotated in a labelled object cannot be seen there.",
+        help="Points that lack in a labelled object cannot be seen there.",
     ),
 ]
 

@@ -58,6 +58,7 @@ def evaluate(
     from pointillist import inference
     from pointillist.exported import open_model
     from pointillist.familiar import familiar
+    from pointillist.missing import missing_as_absent
     from pointillist.report.evaluation import write_report
     from pointillist.report.tables import keypoint_table, metric_table
     from pointillist.run import Run
@@ -67,7 +68,7 @@ def evaluate(
     annotated = inference.as_dataset(data, format, images=images)
     scores, truth, predicted = inference.evaluate(
         model,
-        annotated.with_missing_absent() if missing_absent else annotated,
+        missing_as_absent(annotated) if missing_absent else annotated,
         alphas=tuple(alpha or (0.05, 0.1, 0.2)),
         normalizer=length,
         flip=flip,

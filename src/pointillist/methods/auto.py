@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from pointillist.augment import ViewMaker, ViewOptions
-from pointillist.batch import Batch, View, shrunk
+from pointillist.batch import Batch, shrunk
 from pointillist.crops import CONTEXT
 from pointillist.methods.base import MethodOptions, OtherCrops, Setting
 from pointillist.methods.relabeling import FRESH, Labeller
@@ -125,6 +125,7 @@ class Auto(SemanticConsistency):
     """
 
     name: ClassVar[str] = "auto"
+    #: So that the network learns what cannot be seen, and a point is not put where its partner is.
     learns_absence: ClassVar[bool] = True
     Options: ClassVar[type[MethodOptions]] = AutoOptions
     options: AutoOptions
@@ -196,11 +197,6 @@ class Auto(SemanticConsistency):
             self.model.load_state_dict(begins)
             self.restarted = True
         self.labellers.fill_(2 if relabels else 1)
-
-    def learnt(self, view: View) -> Tensor:
-        """Points that are marked absent too: their heatmaps are empty, so that the network learns
-        what cannot be seen, and a point is not put where its partner is."""
-        return view.annotated | view.absent
 
     def _from_labels(self, batch: Batch) -> dict[str, Tensor]:
         """Labelled crops, and hard views of the others with the points that a network found."""

@@ -150,8 +150,9 @@ class SemanticConsistency(Method):
         return self.setting.view_options, self.options.hard
 
     def learnt(self, view: View) -> Tensor:
-        """Which heatmaps of labelled crops are learnt from their labels, (B, K) bool."""
-        return view.annotated
+        """Which heatmaps of labelled crops are learnt from their labels, (B, K) bool: where points
+        are marked absent, empty ones, if the method learns that."""
+        return view.annotated | view.absent if self.learns_absence else view.annotated
 
     def _supervised_only(self, batch: Batch) -> dict[str, Tensor]:
         """Before the other losses begin: one pass of the labelled crops."""

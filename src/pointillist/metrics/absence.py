@@ -6,10 +6,16 @@ import numpy as np
 
 from pointillist.metrics.bootstrap import interval
 from pointillist.metrics.matching import Pairs
-from pointillist.metrics.result import Metric, no_result, per_keypoint, result
+from pointillist.metrics.result import (
+    WITHOUT_CONFIDENCE,
+    Metric,
+    no_result,
+    per_keypoint,
+    result,
+)
 
 #: Confidences at which the shares of points that reach them are told.
-CUTOFFS = np.linspace(0.0, 1.0, 21)
+CUTOFFS = np.linspace(0.0, 1.0, 21).round(2)
 
 _DEFINITION = (
     "area under the ROC curve of confidence between annotated points and points marked absent: "
@@ -17,36 +23,44 @@ _DEFINITION = (
     "confidence, a tie being half; wherever the point was predicted"
 )
 
-_NOT_BOTH = "no confidence was predicted for points of one of the two kinds"
 
-
-def ranked_area(
-    confidence: np.ndarray, annotated: np.ndarray, weights: np.ndarray | None = None
-) -> np.ndarray:
-    """Area under the ROC curve (Hanley and McNeil, Radiology 1982): the share of pairs of an
-    annotated and an absent point in which the annotated one has the higher confidence.
+class RankedPairs:
+    """All pairs of a point that can be seen and one that cannot, by their confidence.
 
     Args:
-        confidence: (P,) of both kinds of points; ties count half.
-        annotated: (P,) bool; the others are absent.
-        weights: (R, P) how often each point counts, in each of R draws; once without them.
-
-    Returns:
-        (R,) areas in [0, 1], (1,) without weights; NaN where there are no such pairs.
+        seen: (P,) confidences of annotated points.
+        unseen: (Q,) confidences of absent ones.
     """
-    if weights is None:
-        weights = np.ones((1, len(confidence)))
-    order = np.argsort(confidence, kind="stable")
-    ranked = confidence[order]
-    # Points of equal confidence are one step of the curve.
-    starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])
-    weights, seen = weights[:, order], annotated[order]
-    here = np.add.reduceat(weights * seen, starts, axis=1)
-    not_here = np.add.reduceat(weights * ~seen, starts, axis=1)
-    below = np.cumsum(not_here, axis=1) - not_here
-    won = (here * (below + not_here / 2)).sum(axis=1)
-    with np.errstate(invalid="ignore"):
-        return won / (here.sum(axis=1) * not_here.sum(axis=1))
+
+    def __init__(self, seen: np.ndarray, unseen: np.ndarray) -> None:
+        self._order = np.argsort(unseen, kind="stable")
+        ranked = unseen[self._order]
+        # How many absent points lie below each annotated one, and how many not above it.
+        self._below = np.searchsorted(ranked, seen, side="left")
+        self._not_above = np.searchsorted(ranked, seen, side="right")
+
+    def area(self, seen: np.ndarray, unseen: np.ndarray) -> np.ndarray:
+        """Area under the ROC curve (Hanley and McNeil, Radiology 1982): the share of pairs in
+        which the annotated point has the higher confidence; ties count half.
+
+        Args:
+            seen: (R, P) how often each annotated point counts, in each of R draws.
+            unseen: (R, Q) the same of absent ones.
+
+        Returns:
+            (R,) in [0, 1]; NaN where there are no pairs.
+        """
+        total = np.zeros((len(unseen), unseen.shape[1] + 1))
+        np.cumsum(unseen[:, self._order], axis=1, out=total[:, 1:])
+        won = np.einsum("rp,rp->r", seen, total[:, self._below] + total[:, self._not_above]) / 2
+        with np.errstate(invalid="ignore"):
+            return won / (seen.sum(axis=1) * total[:, -1])
+
+
+def ranked_area(seen: np.ndarray, unseen: np.ndarray) -> float:
+    """The same of (P,) and (Q,) confidences, each once; NaN where there are no pairs."""
+    once = np.ones((1, len(seen))), np.ones((1, len(unseen)))
+    return float(RankedPairs(seen, unseen).area(*once)[0])
 
 
 def absence_score(pairs: Pairs) -> Metric:
@@ -57,43 +71,51 @@ def absence_score(pairs: Pairs) -> Metric:
     value of confidence need not mean the same for two keypoints, so the value may lie below all
     of these.
     """
-    absent = np.array(
-        [np.zeros_like(i.annotated) if i.absent is None else i.absent for i in pairs.truth]
-    ).reshape(pairs.annotated.shape)
-    if not absent.any():
+    if not pairs.absent.any():
         return no_result("no point is marked absent", definition=_DEFINITION)
     known = ~np.isnan(pairs.confidence)
-    counted = (pairs.annotated | absent) & known
-    if not (absent & known).any() or not (pairs.annotated & known).any():
-        return no_result(_NOT_BOTH, definition=_DEFINITION)
-    confidence, annotated = pairs.confidence[counted], pairs.annotated[counted]
-    rows, _ = np.nonzero(counted)
-    scored, image = np.unique(pairs.image[rows], return_inverse=True)
-    both = counted & (absent & known).any(axis=0) & (pairs.annotated & known).any(axis=0)
-    areas = [
-        ranked_area(pairs.confidence[each, k], pairs.annotated[each, k])[0] if each.any() else 0.0
-        for k, each in enumerate(both.T)
-    ]
-    missing = int((absent & ~known).sum() + (pairs.annotated & ~known).sum())
+    seen, unseen = pairs.annotated & known, pairs.absent & known
+    missing = int(((pairs.annotated | pairs.absent) & ~known).sum())
+    left_out = {WITHOUT_CONFIDENCE: missing} if missing else {}
+    for kind, mask in (("annotated", seen), ("absent", unseen)):
+        if not mask.any():
+            reason = f"no {kind} point has a confidence"
+            return no_result(reason, definition=_DEFINITION, left_out=left_out)
+    confidence = pairs.confidence
+    areas = np.array(
+        [
+            ranked_area(confidence[seen[:, k], k], confidence[unseen[:, k], k])
+            for k in range(len(pairs.skeleton))
+        ]
+    )
+    counts = np.where(np.isnan(areas), 0, (seen | unseen).sum(axis=0))
+    # Images in which anything counts, and which of them each point is in.
+    rows = [np.nonzero(mask)[0] for mask in (seen, unseen)]
+    scored, image = np.unique(pairs.image[np.concatenate(rows)], return_inverse=True)
+    of_seen, of_unseen = np.split(image, [len(rows[0])])
+    ranked = RankedPairs(confidence[seen], confidence[unseen])
     return result(
-        float(ranked_area(confidence, annotated)[0]),
+        ranked_area(confidence[seen], confidence[unseen]),
         definition=_DEFINITION,
-        n=int(counted.sum()),
+        n=len(image),
         ci95=interval(
-            lambda weights: ranked_area(confidence, annotated, weights[:, image]),
+            lambda weights: ranked.area(weights[:, of_seen], weights[:, of_unseen]),
             len(scored),
-            width=len(confidence),
+            width=len(image),
         ),
         per_keypoint=per_keypoint(
-            np.array(areas), both.sum(axis=0), pairs.skeleton.keypoints, _NOT_BOTH
+            areas,
+            counts,
+            pairs.skeleton.keypoints,
+            "of this keypoint no annotated point, or no absent one, has a confidence",
         ),
-        left_out={"points: no confidence was predicted for them": missing} if missing else None,
-        absent=int((~annotated).sum()),
+        left_out=left_out,
+        absent=len(of_unseen),
         cutoffs=[
             {
-                "confidence": round(float(cutoff), 4),
-                "annotated": float((confidence[annotated] >= cutoff).mean()),
-                "absent": float((confidence[~annotated] >= cutoff).mean()),
+                "confidence": float(cutoff),
+                "annotated": float((confidence[seen] >= cutoff).mean()),
+                "absent": float((confidence[unseen] >= cutoff).mean()),
             }
             for cutoff in CUTOFFS
         ],

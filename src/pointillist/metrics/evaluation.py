@@ -126,7 +126,7 @@ def _oks_scores(matches: Matches, skeleton: Skeleton) -> dict[str, Metric]:
     """COCO's average precision and recall."""
     truth = [image for image, _ in matches.images]
     predicted = [guess for _, guess in matches.images]
-    objects = [i for image in truth for i in image.instances if i.labeled and not i.crowd]
+    objects = [i for image in truth for i in image.instances if i.usable]
     given = sum(instance.area is not None for instance in objects)
     area = (
         "the annotated area"

@@ -26,6 +26,7 @@ class Pairs:
         truth: the N annotated instances.
         points: (N, K, 2) where they are, NaN where not annotated.
         annotated: (N, K) bool.
+        absent: (N, K) bool, marked so.
         predicted: (N, K, 2) NaN where nothing was predicted.
         confidence: (N, K) of the predicted points; NaN where there is none.
         sizes: (N, 2) width and height of each instance's image; NaN where unknown.
@@ -37,6 +38,7 @@ class Pairs:
     truth: list[Instance]
     points: np.ndarray
     annotated: np.ndarray
+    absent: np.ndarray
     predicted: np.ndarray
     confidence: np.ndarray
     sizes: np.ndarray
@@ -80,9 +82,11 @@ def make_pairs(
     if image_names is None:
         image_names = [f"image {i}" for i in range(int(image_index.max(initial=-1)) + 1)]
     points, found = np.full((*shape, 2), np.nan), np.full((*shape, 2), np.nan)
-    annotated, confidence = np.zeros(shape, dtype=bool), np.full(shape, np.nan)
+    annotated, absent = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
+    confidence = np.full(shape, np.nan)
     for row, (true, guess) in enumerate(zip(truth, predicted, strict=True)):
         points[row], annotated[row] = true.points, true.annotated
+        absent[row] = true.decided & ~true.annotated
         if guess is not None:
             found[row] = guess.points
             if guess.confidence is not None:
@@ -93,6 +97,7 @@ def make_pairs(
         truth=list(truth),
         points=points,
         annotated=annotated,
+        absent=absent,
         predicted=found,
         confidence=confidence,
         sizes=np.array(known, dtype=np.float64).reshape(count, 2),
@@ -204,16 +209,11 @@ def _size(image: Image, guess: Image) -> tuple[int | None, int | None]:
     return known.width, known.height
 
 
-def scored(instance: Instance) -> bool:
-    """Whether an annotated instance counts: crowds, and those without points, do not."""
-    return instance.labeled and not instance.crowd
-
-
 def _match_image(
     image: Image, guess: Image, skeleton: Skeleton, paired: bool
 ) -> tuple[list[tuple[Instance, Instance | None]], int]:
     """The scored instances of one image with their predictions, and how many are left over."""
-    truth = [instance for instance in image.instances if scored(instance)]
+    truth = [instance for instance in image.instances if instance.usable]
     if paired:
         of = truth if len(guess.instances) == len(truth) else image.instances
         if guess.instances and len(guess.instances) != len(of):
@@ -224,8 +224,8 @@ def _match_image(
             )
         nothing: list[Instance | None] = [None] * len(of)
         both = zip(of, guess.instances or nothing, strict=True)
-        return [(true, g if g and g.labeled else None) for true, g in both if scored(true)], 0
-    ignored = [instance for instance in image.instances if not scored(instance)]
+        return [(true, g if g and g.labeled else None) for true, g in both if true.usable], 0
+    ignored = [instance for instance in image.instances if not instance.usable]
     candidates = [instance for instance in guess.instances if instance.labeled]
     partner: list[Instance | None] = [None] * len(truth)
     free = set(range(len(candidates)))

@@ -11,6 +11,7 @@ from pointillist.metrics.bootstrap import interval
 from pointillist.metrics.matching import Pairs
 from pointillist.metrics.pck import lengths_of, usable, within
 from pointillist.metrics.result import (
+    WITHOUT_CONFIDENCE,
     Metric,
     no_result,
     per_keypoint,
@@ -135,7 +136,7 @@ def calibration_score(pairs: Pairs) -> Metric:
         per_keypoint=per_keypoint(np.array(each), counted.sum(axis=0), names),
         left_out={
             **lengths.left_out,
-            **({"points: no confidence was predicted for them": missing} if missing else {}),
+            **({WITHOUT_CONFIDENCE: missing} if missing else {}),
         },
         bins=[
             {

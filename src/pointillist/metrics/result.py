@@ -25,6 +25,7 @@ from pointillist.metrics.matching import Pairs
 Metric = dict[str, Any]
 
 NOTHING_COUNTED = "no annotated point is left to count"
+WITHOUT_CONFIDENCE = "points: no confidence was predicted for them"
 ONE_IMAGE = "an interval needs at least two images with something to score"
 
 
