@@ -16,7 +16,7 @@ from pointillist.formats.moved import find_images
 from pointillist.inspection import readable_images
 from pointillist.media import is_video
 from pointillist.progress import counted
-from pointillist.skeleton import Skeleton
+from pointillist.skeleton import Skeleton, side_problems
 from pointillist.usual_box import UsualBox, described, usual_box, with_usual_boxes
 
 #: Names of the files that hold a split, in a split folder and in a run's folder.
@@ -172,22 +172,24 @@ def gather(
     if "val" not in parts:
         labeled, held_out = hold_out(labeled, seed)
     if labeled.skeleton is not None:
-        notes.append(_pairs(labeled.skeleton))
+        notes += _pairs(labeled.skeleton, notes)
     notes += lacking
     notes += _boxes_in_part(labeled)
     return TrainingData(labeled, pool, held_out, problems, list(dict.fromkeys(notes)), usual)
 
 
-def _pairs(skeleton: Skeleton) -> str:
+def _pairs(skeleton: Skeleton, said: list[str]) -> list[str]:
     """Which points a mirror image exchanges, in words: a wrong pair spoils a training unseen."""
     names = skeleton.keypoints
+    if not skeleton.flip_pairs and set(side_problems(skeleton)) & set(said):
+        return []  # the reader has said so, and which names look as if they had sides
     pairs = ", ".join(f"{names[a]}/{names[b]}" for a, b in skeleton.flip_pairs)
     if not pairs:
-        return (
+        return [
             "no left-right pairs are known, so images are never mirrored; "
             "name them with --flip-pair LEFT,RIGHT"
-        )
-    return f"a mirror image exchanges: {pairs}; name others with --flip-pair LEFT,RIGHT"
+        ]
+    return [f"a mirror image exchanges: {pairs}; name others with --flip-pair LEFT,RIGHT"]
 
 
 def _boxes_in_part(labeled: Dataset) -> list[str]:
