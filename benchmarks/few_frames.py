@@ -42,7 +42,9 @@ from pointillist.split import split_dataset
 from pointillist.training import train
 
 HERE = Path(__file__).parent
-METHODS = ("supervised", "auto", "auto_missing_absent")
+#: What a method's name ends in where points that lack are taken for absent.
+ABSENT = "_missing_absent"
+METHODS = ("supervised", "auto", f"auto{ABSENT}")
 LOOKS = {"one look": False, "copies": True}
 ERRORS = {
     "mean error, px": "pixel_error_mean",
@@ -91,10 +93,11 @@ def config_of(method: str, seed: int, options: argparse.Namespace) -> Config:
     """The small benchmarks' network; the camera stands still, so views turn little."""
     weights = Path(os.environ["POINTILLIST_WEIGHTS"]) / "resnet18.safetensors"
     turned = {"rotation": 20, "scale": 0.2}
-    hard = {"hard": HARD.model_copy(update=turned).model_dump()} if "auto" in method else {}
+    method = method.removesuffix(ABSENT)
+    hard = {"hard": HARD.model_copy(update=turned).model_dump()} if method == "auto" else {}
     return make_config(
         values={
-            "method": method.removesuffix("_missing_absent"),
+            "method": method,
             "method_options": hard,
             "input": {"width": options.size, "height": options.size, "sigma": 1.5},
             "model": {"backbone": "resnet18", "weights": str(weights), "frozen_stride": 4},
@@ -126,7 +129,7 @@ def run(name: str, method: str, seed: int, options: argparse.Namespace) -> None:
         unlabeled=() if started else task.unlabeled,
         val=None if started else task.val,
         config=None if started else config_of(method, seed, options),
-        missing_absent=method.endswith("_missing_absent"),
+        missing_absent=method.endswith(ABSENT),
         resume=started,
         quiet=True,
     )

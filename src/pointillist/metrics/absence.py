@@ -39,6 +39,11 @@ class RankedPairs:
         self._below = np.searchsorted(ranked, seen, side="left")
         self._not_above = np.searchsorted(ranked, seen, side="right")
 
+    def once(self) -> float:
+        """The area with every point once; NaN where there are no pairs."""
+        each = np.ones((1, len(self._below))), np.ones((1, len(self._order)))
+        return float(self.area(*each)[0])
+
     def area(self, seen: np.ndarray, unseen: np.ndarray) -> np.ndarray:
         """Area under the ROC curve (Hanley and McNeil, Radiology 1982): the share of pairs in
         which the annotated point has the higher confidence; ties count half.
@@ -55,12 +60,6 @@ class RankedPairs:
         won = np.einsum("rp,rp->r", seen, total[:, self._below] + total[:, self._not_above]) / 2
         with np.errstate(invalid="ignore"):
             return won / (seen.sum(axis=1) * total[:, -1])
-
-
-def ranked_area(seen: np.ndarray, unseen: np.ndarray) -> float:
-    """The same of (P,) and (Q,) confidences, each once; NaN where there are no pairs."""
-    once = np.ones((1, len(seen))), np.ones((1, len(unseen)))
-    return float(RankedPairs(seen, unseen).area(*once)[0])
 
 
 def absence_score(pairs: Pairs) -> Metric:
@@ -84,7 +83,7 @@ def absence_score(pairs: Pairs) -> Metric:
     confidence = pairs.confidence
     areas = np.array(
         [
-            ranked_area(confidence[seen[:, k], k], confidence[unseen[:, k], k])
+            RankedPairs(confidence[seen[:, k], k], confidence[unseen[:, k], k]).once()
             for k in range(len(pairs.skeleton))
         ]
     )
@@ -95,7 +94,7 @@ def absence_score(pairs: Pairs) -> Metric:
     of_seen, of_unseen = np.split(image, [len(rows[0])])
     ranked = RankedPairs(confidence[seen], confidence[unseen])
     return result(
-        ranked_area(confidence[seen], confidence[unseen]),
+        ranked.once(),
         definition=_DEFINITION,
         n=len(image),
         ci95=interval(
