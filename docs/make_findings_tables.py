@@ -42,6 +42,10 @@ FORMS = {
         "two parts, half of them, turned at the end": "tuning/lsp-auto-seed*-half-labelled.json",
         "before the closer look": "tuning/lsp-auto-seed*-before-closer-look.json",
     },
+    "lsp-small, 12,000 steps": {
+        "supervised, 50 %": "lsp-small/supervised_longer-50-seed*.json",
+        "**`auto`, 5 %**": "lsp-small/auto_longer-5-seed*.json",
+    },
     "cub-small, 3,000 steps": {
         "supervised, 50 %": "cub-small/supervised-50-seed*.json",
         "**`auto`, 5 %**": "cub-small/auto-5-seed*.json",
