@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from core_cases import SKELETON
 from pointillist.dataset import Dataset, Image, Instance
-from pointillist.missing import described, missing_as_absent, missing_points
+from pointillist.missing import as_meant, described, missing_as_absent, missing_points
 from pointillist.skeleton import Skeleton
 
 
@@ -56,16 +57,30 @@ def test_a_point_does_not_lack_in_another_kind_of_object() -> None:
 
 def test_what_is_said() -> None:
     gap, whole = one(2, 0, 2), one(2, 2, 2)
-    (line,) = described(data_of(gap, whole), absent=False)
+    (line,) = described(data_of(gap, whole))
+    assert described(data_of(gap, whole), False) == [line]
     assert line.startswith("17 % of the points of labelled objects are not annotated")
     assert "--missing-absent" in line
-    (line,) = described(data_of(gap, whole), absent=True)
+    (line,) = described(data_of(gap, whole), True)
     assert line == "points that lack in labelled objects are taken for absent: 1"
     decided = one(2, 0, 2, absent=(False, True, False))
     few = [gap, *[whole] * 20]
     for quiet in ([whole], [decided, whole], few, [one(2, 0, 0, crowd=True)], []):
-        assert described(data_of(*quiet), absent=False) == []
-    assert described(data_of(whole), absent=True)[0].endswith(": 0")
+        assert described(data_of(*quiet)) == []
+    assert described(data_of(whole), True)[0].endswith(": 0")
+
+
+def test_a_layout_that_means_it_need_not_be_told() -> None:
+    gap, whole = one(2, 0, 2), one(2, 2, 2)
+    data = replace(data_of(gap, whole), missing_absent=True)
+    assert marks(as_meant(data)) == [[False, True, False], [False] * 3]
+    assert marks(as_meant(data, False)) == [None, None]
+    assert marks(as_meant(data_of(gap, whole))) == [None, None]
+    assert marks(as_meant(data_of(gap, whole), True)) == marks(as_meant(data))
+    (line,) = described(data)
+    assert line.endswith("taken for absent: 1; --no-missing-absent leaves them out")
+    assert described(replace(data_of(whole), missing_absent=True)) == []
+    assert "not annotated, and left out" in described(data, False)[0]
 
 
 def test_nothing_is_labelled() -> None:

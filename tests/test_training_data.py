@@ -202,6 +202,23 @@ def test_points_that_lack_are_said_unless_somebody_has_said_why(tmp_path: Path) 
         assert not [note for note in gather(known).notes if "--missing-absent" in note]
 
 
+def test_what_a_project_leaves_out_is_absent_if_its_tool_takes_it_so(tmp_path: Path) -> None:
+    data = with_a_gap(tmp_path / "data", absent=False)
+    for layout, file in {
+        "deeplabcut": "",
+        "sleap": "p.slp",
+        "lightning-pose": "",
+        "coco": "p.json",
+    }.items():
+        save_dataset(data, tmp_path / layout / file, layout)
+        by_tool = gather(tmp_path / layout / file)
+        count = sum(i.absent is not None and i.absent.any() for i in by_tool.labeled.objects)
+        assert count == (2 if layout in ("deeplabcut", "sleap") else 0)
+        assert any("for absent: 2; --no-missing-absent" in n for n in by_tool.notes) == bool(count)
+        left_out = gather(tmp_path / layout / file, missing_absent=False)
+        assert all(instance.absent is None for instance in left_out.labeled.objects)
+
+
 def test_missing_points_are_marked_in_every_part_and_stay_so_in_the_run(tmp_path: Path) -> None:
     data = with_a_gap(tmp_path, absent=False)
     parts = gather(data, val=data, missing_absent=True)

@@ -173,6 +173,8 @@ class Dataset:
         name: what to call it in messages.
         problems: what the reader noticed and survived, one line each.
         videos: video files that belong to the data: unlabelled, training may sample their frames.
+        missing_absent: a point that lacks in a labelled object is one that cannot be seen there;
+            :func:`pointillist.missing.as_meant` marks it so.
     """
 
     skeleton: Skeleton | None
@@ -181,6 +183,7 @@ class Dataset:
     name: str = "data"
     problems: list[str] = field(default_factory=list)
     videos: list[Path] = field(default_factory=list)
+    missing_absent: bool = False
 
     def __post_init__(self) -> None:
         self.root = Path(self.root)

@@ -21,6 +21,7 @@ from pointillist.errors import DataError
 from pointillist.exported import Model, open_model
 from pointillist.formats import open_dataset
 from pointillist.media import is_video
+from pointillist.missing import as_meant
 from pointillist.progress import counted
 from pointillist.run import Run
 from pointillist.samples import Crop, Sample, all_samples
@@ -258,6 +259,7 @@ def evaluate(
     *,
     alphas: Sequence[float] = (0.05, 0.1, 0.2),
     normalizer: Any = "bbox",
+    missing_absent: bool | None = None,
     flip: bool = True,
     device: str = "auto",
     localize: bool | None = None,
@@ -276,6 +278,8 @@ def evaluate(
         run: the run or its folder, or the file.
         data: annotated.
         alphas, normalizer: see :func:`pointillist.metrics.score`.
+        missing_absent: whether points that lack in a labelled object are absent, which counts in
+            ``absence_auc`` alone; none: as the data's layout means it.
         flip, device, quiet, say: as for :func:`predict`.
         localize, boxes, box_score: as for :func:`predict`, but without ``localize`` boxes are
             only found if the data has none at all.
@@ -292,7 +296,7 @@ def evaluate(
 
     check_measure(alphas, normalizer)
     run = open_model(run)
-    truth = as_dataset(data)
+    truth = as_meant(as_dataset(data), missing_absent)
     noticed = truth.problems
     if truth.skeleton is None or truth.skeleton.keypoints != run.skeleton.keypoints:
         raise DataError(

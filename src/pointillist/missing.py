@@ -1,7 +1,7 @@
 """Points that lack in labelled objects: not done yet, or not there to be seen.
 
 Most layouts cannot tell the two apart. So such points are undecided, and left out of training,
-unless somebody says that they are absent.
+unless somebody says that they are absent, or the tool that the layout belongs to takes them so.
 """
 
 from __future__ import annotations
@@ -42,8 +42,7 @@ def missing_points(objects: Sequence[Instance]) -> np.ndarray:
 def missing_as_absent(dataset: Dataset) -> Dataset:
     """The same data with every point that lacks in a labelled object marked absent.
 
-    So data means it in which what cannot be seen is left out and all else is annotated:
-    DeepLabCut, SLEAP and Lightning Pose have no other mark.
+    So data means it in which what cannot be seen is left out and all else is annotated.
     """
     objects = dataset.objects
     if not objects:
@@ -62,17 +61,26 @@ def missing_as_absent(dataset: Dataset) -> Dataset:
     return replace(dataset, images=images)
 
 
-def described(dataset: Dataset, absent: bool) -> list[str]:
+def as_meant(dataset: Dataset, missing_absent: bool | None = None) -> Dataset:
+    """:func:`missing_as_absent` where somebody says so, or its layout if nobody says anything."""
+    wanted = dataset.missing_absent if missing_absent is None else missing_absent
+    return missing_as_absent(dataset) if wanted else dataset
+
+
+def described(dataset: Dataset, missing_absent: bool | None = None) -> list[str]:
     """A line about the points that lack, if there is something to say.
 
     Args:
         dataset: labelled; as it was before anything was marked.
-        absent: somebody has said that what lacks is absent.
+        missing_absent: as :func:`as_meant` was told.
     """
     lacking = missing_points(dataset.objects)
     count = int(lacking.sum())
-    if absent:
-        return [f"points that lack in labelled objects are taken for absent: {count:,}"]
+    taken = f"points that lack in labelled objects are taken for absent: {count:,}"
+    if missing_absent:
+        return [taken]
+    if missing_absent is None and dataset.missing_absent:
+        return [f"{taken}; --no-missing-absent leaves them out"] if count else []
     if count == 0 or lacking.mean() < FEW:
         return []
     return [

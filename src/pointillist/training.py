@@ -61,7 +61,7 @@ def train(
     val: str | Path | Dataset | None = None,
     config: Config | None = None,
     flip_pairs: Sequence[tuple[str, str]] = (),
-    missing_absent: bool = False,
+    missing_absent: bool | None = None,
     resume: bool = False,
     strict: bool = False,
     quiet: bool = False,
@@ -79,7 +79,8 @@ def train(
         val: what to validate on; none: the split's, else a share of the labelled images.
         config: every option; none: the defaults.
         flip_pairs: (left, right) names, in place of the left-right pairs that the data has.
-        missing_absent: points that lack in a labelled object are absent, and learnt as such.
+        missing_absent: whether points that lack in a labelled object are absent, and learnt as
+            such; none: as the data's layout means it, if the method learns that.
         resume: continue the run in ``out`` with its own config and split; one that has
             finished is left as it is.
         strict: an unreadable image is an error; otherwise it is reported and left out.
@@ -111,6 +112,8 @@ def train(
                 f"'{config.method}' does not learn that points are absent",
                 do="Leave --missing-absent out, or train with auto.",
             )
+        if not method.learns_absence:
+            missing_absent = False
         parts = gather(
             data,
             format=format,

@@ -96,7 +96,7 @@ def gather(
     unlabeled: Sequence[str | Path | Dataset] = (),
     val: str | Path | Dataset | None = None,
     flip_pairs: Sequence[tuple[str, str]] = (),
-    missing_absent: bool = False,
+    missing_absent: bool | None = None,
     seed: int = 0,
     strict: bool = False,
     quiet: bool = True,
@@ -114,7 +114,8 @@ def gather(
             each of the data's own, up to :data:`FRAMES_OF_A_VIDEO` frames that differ are taken.
         val: what to validate on; none: the split folder's, else a share of the labelled images.
         flip_pairs: (left, right) names, in place of the left-right pairs that the data has.
-        missing_absent: points that lack in a labelled object are marked absent.
+        missing_absent: whether points that lack in a labelled object are marked absent; none: as
+            the layout means it.
         seed: chooses the held-out images.
         strict: an unreadable image is an error; otherwise it is reported and left out.
         quiet: no progress bar.
@@ -133,9 +134,8 @@ def gather(
         }
         labeled = parts["labeled"]
     lacking = missing.described(labeled, missing_absent)
-    if missing_absent:
-        parts = {name: missing.missing_as_absent(part) for name, part in parts.items()}
-        labeled = parts["labeled"]
+    parts = {name: missing.as_meant(part, missing_absent) for name, part in parts.items()}
+    labeled = parts["labeled"]
     problems: list[str] = []
     frames = _frames(_videos(labeled, unlabeled), problems, seed=seed, strict=strict, quiet=quiet)
     others = [_open(part, images=images) for part in unlabeled if not _is_video(part)]

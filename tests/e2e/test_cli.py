@@ -189,9 +189,15 @@ def test_points_that_cannot_be_seen(console: Console, creatures: Path, tmp_path:
     assert told["absent"] >= 12
     assert 0 <= told["value"] <= 1
     assert told["per_keypoint"][KEYPOINTS[-1]]["n"] == 24
-    assert (
-        json.loads(console(*evaluate).out)["absence_auc"]["reason"] == "no point is marked absent"
-    )
+    nothing = "no point is marked absent"
+    assert json.loads(console(*evaluate).out)["absence_auc"]["reason"] == nothing
+    # A DeepLabCut project means it so, unless somebody says otherwise.
+    converted = console("convert", tmp_path / "gaps.json", tmp_path / "p", "--to", "deeplabcut")
+    assert converted.code == 0, converted.err
+    evaluate = ("evaluate", tmp_path / "run", tmp_path / "p", "--json")
+    assert json.loads(console(*evaluate).out)["absence_auc"]["absent"] >= 12
+    left_out = json.loads(console(*evaluate, "--no-missing-absent").out)["absence_auc"]
+    assert left_out["reason"] == nothing
 
 
 # -- predictions and scores ----------------------------------------------------------------------

@@ -20,10 +20,11 @@ Images = Annotated[
 ]
 
 MissingAbsent = Annotated[
-    bool,
+    bool | None,
     typer.Option(
-        "--missing-absent",
-        help="Points that lack in a labelled object cannot be seen there.",
+        "--missing-absent/--no-missing-absent",
+        help="Whether points that lack in a labelled object cannot be seen there. Without either: "
+        "in DeepLabCut and SLEAP data, which mean it so.",
     ),
 ]
 

@@ -46,7 +46,7 @@ def evaluate(
     normalizer: Annotated[
         str, typer.Option(help="What PCK measures by: bbox, torso, image, or pixels (a number).")
     ] = "bbox",
-    missing_absent: MissingAbsent = False,
+    missing_absent: MissingAbsent = None,
     flip: Flip = True,
     device: Device = "auto",
     localize: Localize = None,
@@ -58,17 +58,16 @@ def evaluate(
     from pointillist import inference
     from pointillist.exported import open_model
     from pointillist.familiar import familiar
-    from pointillist.missing import missing_as_absent
     from pointillist.report.evaluation import write_report
     from pointillist.report.tables import keypoint_table, metric_table
     from pointillist.run import Run
 
     length = normalizer if normalizer.isalpha() else _number(normalizer)
     model = open_model(run)
-    annotated = inference.as_dataset(data, format, images=images)
     scores, truth, predicted = inference.evaluate(
         model,
-        missing_as_absent(annotated) if missing_absent else annotated,
+        inference.as_dataset(data, format, images=images),
+        missing_absent=missing_absent,
         alphas=tuple(alpha or (0.05, 0.1, 0.2)),
         normalizer=length,
         flip=flip,

@@ -55,7 +55,7 @@ def train(
         list[str] | None,
         typer.Option("--flip-pair", help="LEFT,RIGHT: two points that a mirror exchanges."),
     ] = None,
-    missing_absent: MissingAbsent = False,
+    missing_absent: MissingAbsent = None,
     localize: Annotated[
         bool,
         typer.Option("--localize", help="Also learn to find the objects in whole images."),
@@ -85,11 +85,8 @@ def train(
         "nodes": nodes,
         "seed": seed,
     }
-    if resume and (
-        localize
-        or missing_absent
-        or any(value is not None for value in (*other, *numbers.values()))
-    ):
+    given = (*other, missing_absent, *numbers.values())
+    if resume and (localize or any(value is not None for value in given)):
         raise typer.BadParameter(
             "--resume continues a run as it is: give only -o with it, and --images if they moved"
         )

@@ -257,4 +257,5 @@ FORMAT = Format(
     own_images=True,
     not_read="crop of a video (its frames are whole), columns that are no coordinates",
     searches=True,
+    missing_absent=True,  # weigh_only_present_joints is off unless somebody turns it on
 )

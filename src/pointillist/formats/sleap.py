@@ -81,4 +81,5 @@ FORMAT = Format(
     "places), predictions in files that have labels, sessions of several cameras",
     needs="pointillist[layouts]",
     searches=True,
+    missing_absent=True,  # its confidence maps of such nodes are empty
 )
