@@ -194,10 +194,13 @@ def with_a_gap(folder: Path, absent: bool) -> Dataset:
 
 def test_points_that_lack_are_said_unless_somebody_has_said_why(tmp_path: Path) -> None:
     data = with_a_gap(tmp_path, absent=False)
-    share = round(100 * 2 / (4 * len(data.skeleton or ())))
+    share = f"{100 * 2 / (4 * len(data.skeleton or ())):.1f} %"
     said = [note for note in gather(data).notes if "--missing-absent" in note]
     assert len(said) == 1
-    assert said[0].startswith(f"{share} % of the points of labelled objects are not annotated")
+    assert said[0].startswith(f"{share} of the points of labelled objects are missing, and left")
+    assert gather(data, missing_absent=False).notes == [
+        n for n in gather(data).notes if n not in said
+    ]
     for known in (with_a_gap(tmp_path, absent=True), dots_dataset(tmp_path, 4)):
         assert not [note for note in gather(known).notes if "--missing-absent" in note]
 
@@ -214,7 +217,7 @@ def test_what_a_project_leaves_out_is_absent_if_its_tool_takes_it_so(tmp_path: P
         by_tool = gather(tmp_path / layout / file)
         count = sum(i.absent is not None and i.absent.any() for i in by_tool.labeled.objects)
         assert count == (2 if layout in ("deeplabcut", "sleap") else 0)
-        assert any("for absent: 2; --no-missing-absent" in n for n in by_tool.notes) == bool(count)
+        assert any("--no-missing-absent" in note for note in by_tool.notes) == bool(count)
         left_out = gather(tmp_path / layout / file, missing_absent=False)
         assert all(instance.absent is None for instance in left_out.labeled.objects)
 
@@ -222,7 +225,7 @@ def test_what_a_project_leaves_out_is_absent_if_its_tool_takes_it_so(tmp_path: P
 def test_missing_points_are_marked_in_every_part_and_stay_so_in_the_run(tmp_path: Path) -> None:
     data = with_a_gap(tmp_path, absent=False)
     parts = gather(data, val=data, missing_absent=True)
-    assert "points that lack in labelled objects are taken for absent: 2" in parts.notes
+    assert "points that are missing in labelled objects are taken for absent: 2" in parts.notes
     assert not [note for note in parts.notes if "--missing-absent" in note]
     parts.save(tmp_path)
     for part in (parts.labeled, parts.val, TrainingData.open(tmp_path).labeled):

@@ -173,8 +173,8 @@ class Dataset:
         name: what to call it in messages.
         problems: what the reader noticed and survived, one line each.
         videos: video files that belong to the data: unlabelled, training may sample their frames.
-        missing_absent: a point that lacks in a labelled object is one that cannot be seen there;
-            :func:`pointillist.missing.as_meant` marks it so.
+        missing_absent: a point that lacks in a labelled object is one that cannot be seen there,
+            as the tool that the data is of takes it; :func:`pointillist.missing.as_meant` marks it.
     """
 
     skeleton: Skeleton | None

@@ -62,7 +62,7 @@ def missing_as_absent(dataset: Dataset) -> Dataset:
 
 
 def as_meant(dataset: Dataset, missing_absent: bool | None = None) -> Dataset:
-    """:func:`missing_as_absent` where somebody says so, or its layout if nobody says anything."""
+    """:func:`missing_as_absent` where somebody says so, or the data if nobody says anything."""
     wanted = dataset.missing_absent if missing_absent is None else missing_absent
     return missing_as_absent(dataset) if wanted else dataset
 
@@ -72,18 +72,24 @@ def described(dataset: Dataset, missing_absent: bool | None = None) -> list[str]
 
     Args:
         dataset: labelled; as it was before anything was marked.
-        missing_absent: as :func:`as_meant` was told.
+        missing_absent: as :func:`as_meant` was told. Who has decided that they are left out need
+            not be told.
     """
     lacking = missing_points(dataset.objects)
     count = int(lacking.sum())
-    taken = f"points that lack in labelled objects are taken for absent: {count:,}"
     if missing_absent:
-        return [taken]
-    if missing_absent is None and dataset.missing_absent:
-        return [f"{taken}; --no-missing-absent leaves them out"] if count else []
-    if count == 0 or lacking.mean() < FEW:
+        return [f"points that are missing in labelled objects are taken for absent: {count:,}"]
+    if missing_absent is False or count == 0:
+        return []
+    share = f"{100 * lacking.mean():.1f} % of the points of labelled objects are missing"
+    if dataset.missing_absent:
+        return [
+            f"{share}: auto learns that they cannot be seen, as the tool does that this data is "
+            "of; if they are not labelled yet, leave them out with --no-missing-absent"
+        ]
+    if lacking.mean() < FEW:
         return []
     return [
-        f"{100 * lacking.mean():.0f} % of the points of labelled objects are not annotated, and "
-        "left out; if that is because they cannot be seen, --missing-absent has auto learn so"
+        f"{share}, and left out; if that is because they cannot be seen, --missing-absent has "
+        "auto learn so"
     ]

@@ -198,6 +198,14 @@ def test_points_that_cannot_be_seen(console: Console, creatures: Path, tmp_path:
     assert json.loads(console(*evaluate).out)["absence_auc"]["absent"] >= 12
     left_out = json.loads(console(*evaluate, "--no-missing-absent").out)["absence_auc"]
     assert left_out["reason"] == nothing
+    # A method that does not learn it is not told, and nobody is told to ask for it.
+    for method, marked in {"auto": True, "supervised": False}.items():
+        words = ("--method", method, "--max-steps", 2, "--quiet", *TINY)
+        done = console("train", tmp_path / "p", "-o", tmp_path / method, *words)
+        assert done.code == 0, done.err
+        labeled = json.loads((tmp_path / method / "split/labeled.json").read_text(encoding="utf-8"))
+        assert any("absent" in entry for entry in labeled["annotations"]) == marked
+        assert ("missing-absent" in (tmp_path / method / "notes.txt").read_text()) == marked
 
 
 # -- predictions and scores ----------------------------------------------------------------------

@@ -243,7 +243,14 @@ def test_nothing_to_resume(console: Console, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("--max-steps", 9), ("--unlabeled", "x"), ("--seed", 1), ("--missing-absent",)]
+    "words",
+    [
+        ("--max-steps", 9),
+        ("--unlabeled", "x"),
+        ("--seed", 1),
+        ("--missing-absent",),
+        ("--no-missing-absent",),
+    ],
 )
 def test_a_resumed_run_takes_no_other_options(
     words: tuple[str, object], console: Console, run: Path

@@ -44,6 +44,7 @@ def test_rows_without_a_number_and_images_without_a_row_are_unlabelled(tmp_path:
     ]
     assert dataset[0].instances[0].points.tolist() == [[1.5, 2.5], [3.5, 4.5]]
     assert dataset.problems == []
+    assert dataset.missing_absent
 
 
 def test_config_gives_order_edges_pairs_and_videos(tmp_path: Path) -> None:
@@ -100,6 +101,7 @@ def test_several_animals(tmp_path: Path) -> None:
     # Where there are several animals each needs a box to be cropped by.
     assert dataset[0].instances[1].box_from_points
     assert [i.track for i in dataset[1].instances] == ["m2"]
+    assert not dataset.missing_absent  # its own training leaves them out, too
 
 
 def test_two_scorers(tmp_path: Path) -> None:
@@ -134,6 +136,7 @@ def test_two_folders_with_different_points(tmp_path: Path) -> None:
     dataset = open_dataset(root)
     assert len(dataset.labeled) == 2
     assert len(dataset.problems) == 2
+    assert not dataset.missing_absent  # nobody could label a paw in the one, or a tail in the other
 
 
 def test_broken_config(tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ def test_labels_of_a_video(tmp_path: Path) -> None:
     assert len(first) == len(second) == 1
     assert first[0].points[[0, 2]].tolist() == [[1.5, 2.5], [30.5, 40.5]]
     assert first[0].annotated.tolist() == [True, False, True]
+    assert dataset.missing_absent
     assert second[0].annotated.tolist() == [False, False, True]
     assert (first[0].track, first[0].confidence) == ("one", None)
     assert dataset.skeleton is not None
@@ -82,7 +83,9 @@ def test_a_folder_with_one_file_and_with_two(tmp_path: Path) -> None:
 
 def test_predictions_alone(tmp_path: Path) -> None:
     labels(tmp_path, predicted=True).save(str(tmp_path / "a.slp"))
-    found = open_dataset(tmp_path / "a.slp")[0].instances[0]
+    dataset = open_dataset(tmp_path / "a.slp")
+    assert not dataset.missing_absent  # what lacks was not found, which is no label
+    found = dataset[0].instances[0]
     assert found.confidence is not None
     assert found.confidence.tolist() == [0.25, 0, 0.5]
     assert found.score == 0.75

@@ -23,8 +23,8 @@ MissingAbsent = Annotated[
     bool | None,
     typer.Option(
         "--missing-absent/--no-missing-absent",
-        help="Whether points that lack in a labelled object cannot be seen there. Without either: "
-        "in DeepLabCut and SLEAP data, which mean it so.",
+        help="Whether points that are missing in a labelled object cannot be seen there. Without "
+        "either: in DeepLabCut projects of one animal and in SLEAP files, and nowhere else.",
     ),
 ]
 

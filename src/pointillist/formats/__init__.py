@@ -5,7 +5,6 @@ Adding a format: one file with a ``FORMAT``, and its line in ``_MODULES``.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -83,11 +82,9 @@ def open_dataset(
     if below is not None and not below.is_dir():
         raise DataError("there is no such folder to look for images in", where=below)
     if chosen.searches:
-        dataset = chosen.read(path, below)
-    else:
-        dataset = chosen.read(path)
-        dataset = dataset if below is None else find_images(dataset, below)
-    return replace(dataset, missing_absent=chosen.missing_absent)
+        return chosen.read(path, below)
+    dataset = chosen.read(path)
+    return dataset if below is None else find_images(dataset, below)
 
 
 def save_dataset(dataset: Dataset, path: str | Path, format: str = "coco") -> list[str]:

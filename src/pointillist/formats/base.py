@@ -37,8 +37,6 @@ class Format:
         own_images: whether ``write`` copies the images too, because the layout dictates where
             they lie; otherwise the annotations say where they are.
         searches: whether files that moved are looked for by name, below the data's folder too.
-        missing_absent: whether a point that lacks in a labelled object is one that cannot be seen,
-            as the tool itself trains; otherwise it may as well be work that is not done yet.
     """
 
     name: str
@@ -51,7 +49,6 @@ class Format:
     not_read: str = ""
     needs: str = ""
     searches: bool = False
-    missing_absent: bool = False
 
 
 @contextlib.contextmanager

@@ -103,6 +103,12 @@ def read(path: Path, below: Path | None = None) -> Dataset:
             Image(name, group=folder_path.name) for name in names if name not in known
         ]
     dataset.videos = [] if only else _videos(root, config, below, dataset.problems)
+    # DeepLabCut learns what lacks as an empty map, but not in crops of several animals. Nobody
+    # could set a point that a folder's table has no column for.
+    dataset.missing_absent = all(
+        table.individuals == [""] and set(table.keypoints) == set(skeleton.keypoints)
+        for table in tables.values()
+    )
     return dataset
 
 
@@ -257,5 +263,4 @@ FORMAT = Format(
     own_images=True,
     not_read="crop of a video (its frames are whole), columns that are no coordinates",
     searches=True,
-    missing_absent=True,  # weigh_only_present_joints is off unless somebody turns it on
 )

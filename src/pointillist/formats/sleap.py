@@ -50,7 +50,10 @@ def read(path: Path, below: Path | None = None) -> Dataset:
     except Exception as error:
         # Whatever a broken file does to the reader, the user needs the file's name and the reason.
         raise DataError(f"this is no SLEAP file that can be read ({error})", where=path) from None
-    return dataset_of(labels, path, below)
+    dataset = dataset_of(labels, path, below)
+    # SLEAP learns such nodes of labels as empty maps; in predictions they are those it dropped.
+    dataset.missing_absent = all(one.confidence is None for one in dataset.objects)
+    return dataset
 
 
 def write(dataset: Dataset, path: Path) -> list[str]:
@@ -81,5 +84,4 @@ FORMAT = Format(
     "places), predictions in files that have labels, sessions of several cameras",
     needs="pointillist[layouts]",
     searches=True,
-    missing_absent=True,  # its confidence maps of such nodes are empty
 )

@@ -2,7 +2,7 @@
 
 SLEAP counts from the centre of the top-left pixel; sleap-io converts older files, which counted
 from its corner. A node that is not 'visible' is not annotated: SLEAP puts nodes that nobody has
-moved at invented places, marked so, and leaves them out of its own training.
+moved at invented places, marked so, and learns no peak there.
 """
 
 from __future__ import annotations
