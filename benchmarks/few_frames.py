@@ -36,7 +36,6 @@ from pointillist.files import read_json, write_json, write_text
 from pointillist.formats import open_dataset
 from pointillist.inference import evaluate
 from pointillist.methods.semantic_consistency import HARD
-from pointillist.missing import missing_as_absent
 from pointillist.run import environment
 from pointillist.split import split_dataset
 from pointillist.training import train
@@ -138,7 +137,7 @@ def run(name: str, method: str, seed: int, options: argparse.Namespace) -> None:
     for look, copies in LOOKS.items():  # both networks both ways: copies are not the method's
         trained.config.input.copies = copies
         trained.config.input.smoothing = trained.config.input.sigma if copies else 0.0
-        scores[look], truth, _ = evaluate(trained, missing_as_absent(task.test))
+        scores[look], truth, _ = evaluate(trained, task.test, missing_absent=True)
     around = environment()
     result: dict[str, Any] = {
         "data": name,

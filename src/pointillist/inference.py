@@ -279,7 +279,7 @@ def evaluate(
         data: annotated.
         alphas, normalizer: see :func:`pointillist.metrics.score`.
         missing_absent: whether points that lack in a labelled object are absent, which counts in
-            ``absence_auc`` alone; none: as the data's layout means it.
+            ``absence_auc`` alone; none: as the data means it.
         flip, device, quiet, say: as for :func:`predict`.
         localize, boxes, box_score: as for :func:`predict`, but without ``localize`` boxes are
             only found if the data has none at all.

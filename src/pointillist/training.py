@@ -80,7 +80,7 @@ def train(
         config: every option; none: the defaults.
         flip_pairs: (left, right) names, in place of the left-right pairs that the data has.
         missing_absent: whether points that lack in a labelled object are absent, and learnt as
-            such; none: as the data's layout means it, if the method learns that.
+            such; none: as the data means it, if the method learns that.
         resume: continue the run in ``out`` with its own config and split; one that has
             finished is left as it is.
         strict: an unreadable image is an error; otherwise it is reported and left out.
@@ -107,12 +107,12 @@ def train(
             raise ConfigError("there is no data to train on", do="Name it, or use --resume.")
         config = config or Config()
         method = get_method(config.method)
-        if missing_absent and not method.learns_absence:
-            raise ConfigError(
-                f"'{config.method}' does not learn that points are absent",
-                do="Leave --missing-absent out, or train with auto.",
-            )
         if not method.learns_absence:
+            if missing_absent:
+                raise ConfigError(
+                    f"'{config.method}' does not learn that points are absent",
+                    do="Leave --missing-absent out, or train with auto.",
+                )
             missing_absent = False
         parts = gather(
             data,

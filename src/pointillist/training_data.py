@@ -115,7 +115,7 @@ def gather(
         val: what to validate on; none: the split folder's, else a share of the labelled images.
         flip_pairs: (left, right) names, in place of the left-right pairs that the data has.
         missing_absent: whether points that lack in a labelled object are marked absent; none: as
-            the layout means it.
+            the data means it.
         seed: chooses the held-out images.
         strict: an unreadable image is an error; otherwise it is reported and left out.
         quiet: no progress bar.

@@ -205,7 +205,8 @@ def test_points_that_cannot_be_seen(console: Console, creatures: Path, tmp_path:
         assert done.code == 0, done.err
         labeled = json.loads((tmp_path / method / "split/labeled.json").read_text(encoding="utf-8"))
         assert any("absent" in entry for entry in labeled["annotations"]) == marked
-        assert ("missing-absent" in (tmp_path / method / "notes.txt").read_text()) == marked
+        said = (tmp_path / method / "notes.txt").read_text(encoding="utf-8")
+        assert ("missing-absent" in said) == marked
 
 
 # -- predictions and scores ----------------------------------------------------------------------
