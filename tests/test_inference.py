@@ -164,6 +164,16 @@ def test_a_list_keeps_its_order(data: Dataset) -> None:
     assert [joined.file(image) for image in joined] == [file.resolve() for file in files]
 
 
+@pytest.mark.parametrize("second", [True, False])
+def test_a_list_means_what_all_of_its_files_mean(
+    data: Dataset, tmp_path: Path, second: bool
+) -> None:
+    files = [tmp_path / "a.json", tmp_path / "b.json"]
+    for file, meant in zip(files, (True, second), strict=True):
+        save_dataset(replace(data, missing_absent=meant), file)
+    assert as_dataset(files).missing_absent == second
+
+
 def test_evaluation(data: Dataset, run: Run) -> None:
     scores, truth, predicted = evaluate(run, data, device="cpu")
     assert scores["pck@0.05"]["value"] == 1

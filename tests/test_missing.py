@@ -77,6 +77,10 @@ def test_a_layout_that_means_it_need_not_be_told() -> None:
     assert marks(as_meant(data, False)) == [None, None]
     assert marks(as_meant(data_of(gap, whole))) == [None, None]
     assert marks(as_meant(data_of(gap, whole), True)) == marks(as_meant(data))
+    # It is decided then: what is written of it does not mean more when it is read again.
+    assert not as_meant(data).missing_absent
+    assert not as_meant(data, False).missing_absent
+    assert data.missing_absent
     (line,) = described(data)
     assert line.startswith("16.7 % of the points of labelled objects are missing: auto learns that")
     assert line.endswith("leave them out with --no-missing-absent")

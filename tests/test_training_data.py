@@ -9,8 +9,9 @@ import pytest
 from core_cases import SKELETON, dots_dataset
 from pointillist.dataset import Dataset, Image, Instance
 from pointillist.errors import ConfigError, DataError
-from pointillist.formats import save_dataset
+from pointillist.formats import open_dataset, save_dataset
 from pointillist.skeleton import Skeleton, side_problems
+from pointillist.split import split_dataset, write_split
 from pointillist.training_data import TrainingData, gather, hold_out
 
 
@@ -220,6 +221,18 @@ def test_what_a_project_leaves_out_is_absent_if_its_tool_takes_it_so(tmp_path: P
         assert any("--no-missing-absent" in note for note in by_tool.notes) == bool(count)
         left_out = gather(tmp_path / layout / file, missing_absent=False)
         assert all(instance.absent is None for instance in left_out.labeled.objects)
+
+
+def test_the_split_of_a_project_means_what_the_project_does(tmp_path: Path) -> None:
+    save_dataset(with_a_gap(tmp_path / "data", absent=False), tmp_path / "dlc", "deeplabcut")
+    split = split_dataset(open_dataset(tmp_path / "dlc"), ranges={"train": "0:3", "val": "3:4"})
+    write_split(split, tmp_path / "parts")
+    by_tool = gather(tmp_path / "parts")
+    assert sum(i.absent is not None and bool(i.absent.any()) for i in by_tool.labeled.objects) == 2
+    left_out = gather(tmp_path / "parts", missing_absent=False)
+    assert all(instance.absent is None for instance in left_out.labeled.objects)
+    left_out.save(tmp_path / "run")
+    assert not open_dataset(tmp_path / "run" / "labeled.json").missing_absent
 
 
 def test_missing_points_are_marked_in_every_part_and_stay_so_in_the_run(tmp_path: Path) -> None:

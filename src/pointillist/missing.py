@@ -62,9 +62,12 @@ def missing_as_absent(dataset: Dataset) -> Dataset:
 
 
 def as_meant(dataset: Dataset, missing_absent: bool | None = None) -> Dataset:
-    """:func:`missing_as_absent` where somebody says so, or the data if nobody says anything."""
+    """:func:`missing_as_absent` where somebody says so, or the data if nobody says anything.
+
+    Nothing is left to mean: what was not marked is undecided from then on.
+    """
     wanted = dataset.missing_absent if missing_absent is None else missing_absent
-    return missing_as_absent(dataset) if wanted else dataset
+    return replace(missing_as_absent(dataset) if wanted else dataset, missing_absent=False)
 
 
 def described(dataset: Dataset, missing_absent: bool | None = None) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,14 @@ def test_writes_everything_the_data_model_has(tmp_path: Path) -> None:
     assert (instance.crowd, instance.id) == (True, 41)
     np.testing.assert_array_equal(instance.absent, full.absent)
     np.testing.assert_array_equal(instance.confidence, full.confidence)
+
+
+def test_how_a_tool_takes_what_is_left_out_stays_with_the_data(tmp_path: Path) -> None:
+    data = Dataset(SKELETON, [Image("a.png", 8, 6)], root=tmp_path)
+    for meant in (True, False):
+        write(replace(data, missing_absent=meant), tmp_path / "out.json")
+        assert read(tmp_path / "out.json").missing_absent == meant
+    assert "missing_absent" not in json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
 
 
 def test_written_files_keep_to_what_coco_tools_expect(tmp_path: Path) -> None:

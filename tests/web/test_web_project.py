@@ -43,6 +43,12 @@ def crash(project: Project) -> None:
     project._journal.close()
 
 
+def test_what_lacks_in_a_project_is_undecided(photos: Path, tmp_path: Path) -> None:
+    found = replace(gather(photos), skeleton=SKELETON, missing_absent=True)
+    Project.create(tmp_path / "p", found).close()
+    assert not open_dataset(tmp_path / "p" / ANNOTATIONS).missing_absent
+
+
 def test_a_save_is_in_the_journal_before_it_returns(folder: Path) -> None:
     project = Project(folder)
     state = put(project, 2, 10.25)

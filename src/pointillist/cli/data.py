@@ -24,7 +24,8 @@ MissingAbsent = Annotated[
     typer.Option(
         "--missing-absent/--no-missing-absent",
         help="Whether points that are missing in a labelled object cannot be seen there. Without "
-        "either: in DeepLabCut projects of one animal and in SLEAP files, and nowhere else.",
+        "either: in DeepLabCut projects of one animal and in SLEAP files, also once split or "
+        "converted to COCO, and nowhere else.",
     ),
 ]
 

@@ -3,6 +3,7 @@
 Points are taken as they stand: continuous, the centre of the top-left pixel at (0.5, 0.5). What
 the data model has beyond COCO is kept in extra keys, which other readers pass over:
 
+- of the file: ``missing_absent`` (a point without a mark that lacks is absent, too);
 - of a category: ``flip_pairs``, ``sigmas``, ``head``, ``torso`` (see ``coco_categories``);
 - of an image: ``boxes`` (of objects without annotation), ``group``, ``frame``;
 - of an annotation: ``box_from_points``, ``head_box``, ``track_id``, ``absent`` (names),
@@ -81,6 +82,7 @@ def read(path: Path, below: Path | None = None) -> Dataset:
     if categories.skeleton is not None and not categories.pairs_given:
         problems = [*side_problems(categories.skeleton), *problems]
     dataset = Dataset(categories.skeleton, list(images.values()), root, file.stem, problems)
+    dataset.missing_absent = content.get("missing_absent") is True
     return find_some_images(dataset, file.parent, below, lost)
 
 
@@ -112,7 +114,9 @@ def write(dataset: Dataset, path: Path) -> list[str]:
         image_entry(image, number, name)
         for image, number, name in zip(dataset, image_ids, names, strict=True)
     ]
-    write_json(file, {"images": images, "annotations": annotations, "categories": categories})
+    content = {"images": images, "annotations": annotations, "categories": categories}
+    # Whoever splits a project need not say anew how its tool takes what is left out.
+    write_json(file, content | ({"missing_absent": True} if dataset.missing_absent else {}))
     return notes
 
 

@@ -85,12 +85,14 @@ class Project:
 
         Args:
             folder: where; images keep their place, the project refers to them.
-            dataset: must have a skeleton.
+            dataset: must have a skeleton. Points that lack in it are undecided here.
         """
         annotations = Path(folder) / ANNOTATIONS
         if annotations.exists():
             raise DataError("there is a project already", where=annotations)
-        save_dataset(_numbered(rooted(dataset, annotations.parent)), annotations, "coco")
+        # What lacks here is work that is not done yet, whatever the tool means that it came from.
+        begun = replace(rooted(dataset, annotations.parent), missing_absent=False)
+        save_dataset(_numbered(begun), annotations, "coco")
         return cls(folder)
 
     def add_images(self, images: Dataset) -> int:
