@@ -43,7 +43,7 @@ $(VENV)/.python:
 	touch $@
 
 $(VENV)/.installed: $(VENV)/.python pyproject.toml
-	$(BIN)/python -m pip install --editable .
+	$(BIN)/python -m pip install --editable ".[all]"
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed

@@ -38,10 +38,10 @@ error and leaves with exit code 1 (the data), 2 (an option) or 130 (Ctrl-C).
 TRAINING = """\
 ## Options of a training
 
-Given in three ways, the later over the earlier: a preset (`--preset`), a YAML file (`--config`), \
-single settings (`--set training.learning_rate=1e-4`; the value is YAML). The run's folder keeps \
-the result as `config.yaml`, which `--config` takes again. An unknown option is an error that \
-names the nearest known one.
+Given in three ways, the later over the earlier: a preset (`--preset`; if none is named, that of \
+the machine), a YAML file (`--config`), single settings (`--set training.learning_rate=1e-4`; \
+the value is YAML). The run's folder keeps the result as `config.yaml`, which `--config` takes \
+again. An unknown option is an error that names the nearest known one.
 """
 
 

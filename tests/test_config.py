@@ -106,6 +106,20 @@ def test_two_options_that_exclude_each_other() -> None:
         make_config(sets=["model.pretrained=true", "model.weights=x.safetensors"])
 
 
+def test_a_file_of_weights_takes_the_place_of_published_ones(tmp_path: Path) -> None:
+    (tmp_path / "my.yaml").write_text("model: {weights: w.safetensors}", encoding="utf-8")
+    by_file = make_config(preset="cpu", file=tmp_path / "my.yaml")
+    by_value = make_config(preset="cpu", values={"model": {"weights": "w.safetensors"}})
+    by_setting = make_config(preset="cpu", sets=["model.weights=w.safetensors"])
+    for config in (by_file, by_value, by_setting):
+        assert config.model.weights == Path("w.safetensors")
+        assert not config.model.pretrained
+        assert config.views.erase == 0.5  # all else of the preset stays
+    # What comes later and asks for both is told that it cannot have them.
+    with pytest.raises(ConfigError, match="either pretrained or weights"):
+        make_config(file=tmp_path / "my.yaml", sets=["model.pretrained=true"])
+
+
 def test_unknown_preset() -> None:
     with pytest.raises(ConfigError, match=r"no preset 'gpus'.*did you mean 'gpu'"):
         make_config(preset="gpus")

@@ -172,11 +172,11 @@ def test_named_pairs_answer_the_doubt_about_sides(tmp_path: Path) -> None:
     unread = replace(data, problems=[])
     assert gather(unread).notes == [
         "no left-right pairs are known, so images are never mirrored; "
-        "name them with --flip-pair LEFT,RIGHT"
+        "name them all with --flip-pair LEFT,RIGHT"
     ]
     said = gather(data, flip_pairs=[("paw1LH", "paw4RH")]).notes
     assert "for paw2LF, paw3RF:" in said[0]
-    assert said[2].startswith("a mirror image exchanges: paw1LH/paw4RH; name others")
+    assert said[2].startswith("a mirror image exchanges: paw1LH/paw4RH; where that is")
     both = [("paw1LH", "paw4RH"), ("paw2LF", "paw3RF")]
     assert gather(data, flip_pairs=both).notes[0] == "something else"
 

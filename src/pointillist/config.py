@@ -167,19 +167,23 @@ def make_config(
 ) -> Config:  # fmt: skip
     """Defaults, then the preset, then a YAML file, then values, then ``a.b=c`` settings.
 
+    The defaults alone begin with random weights; presets ask for published ones. A file of weights
+    takes the place of published weights that something earlier asks for.
+
     Raises:
         ConfigError: an unknown preset or key (the nearest known one is named) or a bad value.
     """
-    merged: dict[str, Any] = {}
-    if preset is not None:
-        if preset not in PRESETS:
-            raise ConfigError(f"no preset '{preset}'", do=did_you_mean(preset, PRESETS))
-        _merge(merged, PRESETS[preset])
-    if file is not None:
-        _merge(merged, read_yaml(file))
-    _merge(merged, values or {})
+    if preset is not None and preset not in PRESETS:
+        raise ConfigError(f"no preset '{preset}'", do=did_you_mean(preset, PRESETS))
+    single: dict[str, Any] = {}
     for setting in sets:
-        _merge(merged, _parse_setting(setting))
+        _merge(single, _parse_setting(setting))
+    merged: dict[str, Any] = {}
+    for layer in (PRESETS.get(preset or "", {}), read_yaml(file) if file else {}, values, single):
+        model = (layer or {}).get("model")
+        if isinstance(model, dict) and model.get("weights") and "pretrained" not in model:
+            _merge(merged, {"model": {"pretrained": False}})
+        _merge(merged, layer or {})
     return validate(Config, merged, where=file)
 
 

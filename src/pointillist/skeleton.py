@@ -181,7 +181,7 @@ def side_problems(skeleton: Skeleton) -> list[str]:
     )
     return [
         f"no left-right partner was found by name for {', '.join(doubtful)}: {then}; if they have "
-        "sides, name their pairs (train --flip-pair LEFT,RIGHT)"
+        "sides, name all pairs (train --flip-pair LEFT,RIGHT)"
     ]
 
 

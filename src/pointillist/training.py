@@ -22,7 +22,7 @@ from pointillist.allocation import keep_freed_memory
 from pointillist.augment import ViewMaker
 from pointillist.callbacks import MONITOR, KeepBestNetwork, KeepLast, Patience, TrainingProgress
 from pointillist.conclusion import conclude
-from pointillist.config import Config, TrainingOptions, validate
+from pointillist.config import Config, TrainingOptions, make_config, validate
 from pointillist.crops import CONTEXT, CropSpec
 from pointillist.dataset import Dataset
 from pointillist.devices import check_machine, lightning_options
@@ -77,7 +77,7 @@ def train(
             is resumed, those of its split.
         unlabeled: more images without labels.
         val: what to validate on; none: the split's, else a share of the labelled images.
-        config: every option; none: the defaults.
+        config: every option; none: :func:`default_preset`.
         flip_pairs: (left, right) names, in place of the left-right pairs that the data has.
         missing_absent: whether points that lack in a labelled object are absent, and learnt as
             such; none: as the data means it, if the method learns that.
@@ -105,7 +105,7 @@ def train(
     else:
         if data is None:
             raise ConfigError("there is no data to train on", do="Name it, or use --resume.")
-        config = config or Config()
+        config = config or make_config(preset=default_preset())
         method = get_method(config.method)
         if not method.learns_absence:
             if missing_absent:

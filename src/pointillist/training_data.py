@@ -187,9 +187,12 @@ def _pairs(skeleton: Skeleton, said: list[str]) -> list[str]:
     if not pairs:
         return [
             "no left-right pairs are known, so images are never mirrored; "
-            "name them with --flip-pair LEFT,RIGHT"
+            "name them all with --flip-pair LEFT,RIGHT"
         ]
-    return [f"a mirror image exchanges: {pairs}; name others with --flip-pair LEFT,RIGHT"]
+    return [
+        f"a mirror image exchanges: {pairs}; where that is wrong, name all pairs with "
+        "--flip-pair LEFT,RIGHT"
+    ]
 
 
 def _boxes_in_part(labeled: Dataset) -> list[str]:

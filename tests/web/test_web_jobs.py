@@ -19,7 +19,7 @@ from pointillist.web.records import InstanceRecord
 from pointillist.web.session import COLUMNS, Session
 
 SMALL = """
-model: {width: 16}
+model: {width: 16, pretrained: false}
 input: {width: 32, height: 32}
 training: {max_steps: 150, labeled_per_step: 2, unlabeled_per_step: 0, validate_every: 10,
            accelerator: cpu, precision: '32', workers: 0}

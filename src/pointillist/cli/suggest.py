@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
-from pointillist.cli.prediction import Device, RunFolder
+from pointillist.cli.prediction import Device
 from pointillist.cli.printing import notes, print_json, print_table
+
+RunFolder = Annotated[Path, typer.Argument(help="Folder of a training.")]
 
 
 def suggest(

@@ -40,7 +40,8 @@ def train(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="cpu, gpu or paper; without it and --config: gpu where there is one, else cpu."
+            help="cpu, gpu or paper, below all other options; without it: gpu where there is one, "
+            "else cpu."
         ),
     ] = None,
     weights: Annotated[
@@ -53,7 +54,11 @@ def train(
     ] = None,
     flip_pairs: Annotated[
         list[str] | None,
-        typer.Option("--flip-pair", help="LEFT,RIGHT: two points that a mirror exchanges."),
+        typer.Option(
+            "--flip-pair",
+            help="LEFT,RIGHT: two points that a mirror exchanges; may be repeated, and takes the "
+            "place of all pairs that the data has.",
+        ),
     ] = None,
     missing_absent: MissingAbsent = None,
     localize: Annotated[
@@ -96,12 +101,11 @@ def train(
     if localize:
         values["localize"] = True
     if weights is not None:
-        values["model"] |= {"weights": str(weights), "pretrained": False}
+        values["model"]["weights"] = str(weights)
     for key, value in numbers.items():
         if value is not None:
             values["training"][key] = value
-    if preset is None and config is None and not resume:
-        preset = training.default_preset()
+    preset = preset or training.default_preset()
     options = make_config(preset=preset, file=config, sets=set or (), values=values)
     run = training.train(
         data,
