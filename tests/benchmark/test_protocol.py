@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from pointillist.benchmark.cells import Cell, run_cell
 from pointillist.benchmark.paper import part_cells
 from pointillist.benchmark.protocol import DataSource, Protocol, open_protocol, protocol_names
 from pointillist.errors import ConfigError, DataError
+from pointillist.files import read_json, write_json
 from pointillist.formats import open_dataset
 from pointillist.methods import METHODS
 from pointillist.methods.consistency import easy_view
@@ -195,6 +197,36 @@ def test_protocols_of_the_teacher_methods_run_on_the_fixtures(
     config = result["config"]
     assert (config["model"]["backbone"], config["input"]["sigma"]) == ("resnet18", 2.0)
     assert (config["training"]["optimizer"], config["training"]["learning_rate"]) == ("adam", 1e-3)
+
+
+def test_images_that_lie_elsewhere_are_found_and_their_lack_is_an_error(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AI Challenger as mmpose has it: bare names, in a folder that lies beside the annotations'."""
+    monkeypatch.setenv("POINTILLIST_DATA", str(tmp_path))
+    fixtures = data / "coco_style"
+    shutil.copytree(fixtures / "mpii", tmp_path / "mpii")
+    content = read_json(fixtures / "coco" / "test_coco.json")
+    images = tmp_path / "aic" / "train_20170902" / "keypoint_train_images_20170902"
+    images.mkdir(parents=True)
+    for image in content["images"]:
+        shutil.copy(next(fixtures.rglob(image["file_name"])), images)
+    write_json(tmp_path / "aic" / "annotations" / "aic_train.json", content)
+    protocol = open_protocol("mpii-aic")
+    files = protocol.data.files | {"train": "mpii/test_mpii.json"}
+    changed = {"files": files, "held_out": {"val": 1, "test": 1}}
+    protocol = protocol.model_copy(update={"data": protocol.data.model_copy(update=changed)})
+    others = [image for image in protocol.open_data() if image.group == "unlabeled"]
+    assert others
+    assert all(Path(image.path).parent == images for image in others)
+    images.rename(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match=r"aic.annotations: none of the 4 images"):
+        protocol.open_data()
+    (tmp_path / "mpii").rename(tmp_path / "people")
+    (tmp_path / "mpii").mkdir()
+    shutil.copy(tmp_path / "people" / "test_mpii.json", tmp_path / "mpii")
+    with pytest.raises(DataError, match=r"test_mpii\.json: none of the images"):
+        protocol.open_data()
 
 
 def test_the_published_settings_of_easy_and_hard_views() -> None:

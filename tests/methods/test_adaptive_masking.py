@@ -31,6 +31,8 @@ from pointillist.config import validate
 from pointillist.errors import ConfigError
 from pointillist.methods.adaptive_masking import AdaptiveMasking, AdaptiveMaskingOptions
 from pointillist.models.heads import LocalizerOutput
+from pointillist.models.localizer import create_localizer
+from pointillist.models.options import ModelOptions
 from pointillist.strong_views import Guidance, carry, mixup
 from pointillist.synthetic import SKELETON
 
@@ -76,7 +78,7 @@ def of_mixed_features(
     def add(features: Tensor) -> Tensor:
         return torch.cat([features, mixup(features, features[partner], share)])
 
-    given, mixes = method._with_more_features(images, add).split([3, 3])
+    given, mixes = method._with_more_features(images, add, method.options.mixup_layer).split([3, 3])
     return given, mixes
 
 
@@ -262,11 +264,22 @@ def test_a_compiled_network_mixes_as_well(layer: str) -> None:
 
 def test_a_layer_that_the_network_has_not() -> None:
     method = adaptive()
-    method.model.backbone.stages = {4: "layer1"}
+    backbone = method.model.backbone
+    backbone.stages = {4: backbone.stages[4]}
     options = method.options.model_copy(update={"mixup_layer": "stride8"})
     with pytest.raises(ConfigError, match=r"mixed at stride8.*head, stride4") as caught:
         AdaptiveMasking(method.model, method.setting, options)
     assert "stride8" not in str(caught.value).split("one of")[1]
+
+
+def test_a_network_that_counts_its_images_is_mixed_where_they_enter_the_head() -> None:
+    method = adaptive()
+    model = create_localizer(ModelOptions(backbone="vit_tiny_patch16_224", width=16), COUNT)
+    model.check_size(*method.setting.views.size)
+    options = method.options.model_copy(update={"mixup_layer": "stride16"})
+    with pytest.raises(ConfigError, match=r"mixed at stride16.*one of: head\."):
+        AdaptiveMasking(model, method.setting, options)
+    AdaptiveMasking(model, method.setting, method.options)
 
 
 def test_the_average_can_teach() -> None:

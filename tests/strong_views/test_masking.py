@@ -127,10 +127,11 @@ def test_masks_by_the_share_of_easy_joints() -> None:
             [0.5, 0.5, 0.5, 0.5],  # none is below the others: all of them
             [0.15, 0.15, 0.15, 0.01],  # as the first, but there is nothing the teacher knows
             [0.6, 0.5, 0.2, 0.2],  # 0.75 of the range is above 0.5, 0.0 below: 2 of 4: 3
+            [0.2, 0.2, 0.2, 0.2],  # all are as high, and none is above what is hopeless
         ]
     )
     count = allot_masks(responses, threshold=0.5, fewest=1, most=6, hopeless=0.2)
-    assert count.tolist() == [4, 2, 6, 1, 3]
+    assert count.tolist() == [4, 2, 6, 1, 3, 1]
 
 
 def test_never_fewer_masks_than_the_fewest() -> None:

@@ -36,6 +36,10 @@ class DataSource(BaseModel):
         description="part -> file below path, where there are several; images then have the "
         "part's name as group; unlabeled may be of any format",
     )
+    images: dict[Literal["train", "test", "unlabeled"], str] = Field(
+        default_factory=dict,
+        description="part -> folder below path where its images lie, if not beside its file",
+    )
     held_out: dict[Literal["val", "test"], int] = Field(
         default_factory=dict,
         description="group -> so many labelled images of files.train, always the same, become it",
@@ -96,14 +100,27 @@ class Protocol(BaseModel):
         return folder
 
     def open_data(self) -> Dataset:
-        """The data set; of several files, as one."""
+        """The data set; of several files, as one.
+
+        Raises:
+            DataError: it is not there, or of one of the files no image is: a training would go
+                through without them.
+        """
         folder, data = self.data_folder(), self.data
         if not data.files:
             return open_dataset(folder, data.format)
-        parts: dict[str, Dataset] = {
-            part: open_dataset(folder / name, None if part == "unlabeled" else data.format)
-            for part, name in data.files.items()
-        }
+        parts: dict[str, Dataset] = {}
+        for part, name in data.files.items():
+            kind = None if part == "unlabeled" else data.format
+            below = folder / data.images[part] if part in data.images else None
+            found = parts[part] = open_dataset(folder / name, kind, images=below)
+            # A sample: to ask for each of 100,000 files would take longer than to read them.
+            if not any(found.file(i).exists() for i in found.images[:: len(found) // 16 + 1]):
+                raise DataError(
+                    "none of the images that this file names is there",
+                    where=folder / name,
+                    do=f"{data.home} has them.",
+                )
         held_out = {str(name): count for name, count in data.held_out.items()}
         return join_parts(parts, held_out=held_out, annotated_only=data.annotated_only)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 import torch
 from pydantic import Field, model_validator
@@ -27,6 +27,8 @@ from pointillist.strong_views import (
     mixup_shares,
     partners,
 )
+
+MixupLayer = Literal["head", "stride4", "stride8", "stride16"]
 
 
 class AdaptiveMaskingOptions(TeachingOptions):
@@ -60,7 +62,7 @@ class AdaptiveMaskingOptions(TeachingOptions):
         "both",
         description="what the second branch mixes; none: it has masks of its own and no mixes",
     )
-    mixup_layer: Literal["head", "stride4", "stride8", "stride16"] = Field(
+    mixup_layer: MixupLayer = Field(
         "head", description="features are mixed where they enter the head, or from a stage on"
     )
     mixup_alpha: float = Field(
@@ -101,13 +103,32 @@ class AdaptiveMasking(Teaching):
 
     def __init__(self, model: Localizer, setting: Setting, options: MethodOptions) -> None:
         super().__init__(model, setting, options)
-        layer, known = self.options.mixup_layer, model.backbone.stages
-        if layer != "head" and _stride(layer) not in known:
-            names = ", ".join(["head", *(f"stride{s}" for s in sorted(known) if s >= 4)])
+        if not self._can_mix(self.options.mixup_layer):
+            names = ", ".join(layer for layer in get_args(MixupLayer) if self._can_mix(layer))
             raise ConfigError(
-                f"features of {model.backbone.name} cannot be mixed at {layer}",
+                f"features of {model.backbone.name} cannot be mixed at {self.options.mixup_layer}",
                 do=f"Choose one of: {names}.",
             )
+
+    def _can_mix(self, layer: MixupLayer) -> bool:
+        """Whether what lies deeper takes more images than came in: a dry run says. A vision
+        transformer, which gives its features a shape by how many came in, does not."""
+        model = self.model
+        if layer == "head" or _stride(layer) not in model.backbone.stages:
+            return layer == "head"
+        width, height = self.setting.views.size
+        at = next(model.parameters())
+        blank = torch.zeros(1, len(model.mean), height, width, device=at.device, dtype=at.dtype)
+        training = model.training
+        model.eval()  # a blank image must not enter batch norm's figures
+        try:
+            with torch.no_grad():
+                self._with_more_features(blank, lambda f: torch.cat([f, f]), layer)
+        except RuntimeError:
+            return False
+        finally:
+            model.train(training)
+        return True
 
     def teach(self, view: View, unlabeled: Batch, weight: float) -> dict[str, Tensor]:
         """Both branches and the labelled crops, all in one batch."""
@@ -139,7 +160,7 @@ class AdaptiveMasking(Teaching):
         sizes = {name: len(part) for name, part in parts.items()}
         if "feature" in mixes:
             sizes["feature"] = len(images)
-            heatmaps = self._with_more_features(given, add)
+            heatmaps = self._with_more_features(given, add, self.options.mixup_layer)
         else:
             heatmaps = self.model(given).heatmaps
         said = dict(zip(sizes, heatmaps.split(list(sizes.values())), strict=True))
@@ -203,14 +224,16 @@ class AdaptiveMasking(Teaching):
         rest = other.inside * (1 - share[:, None])
         return own + self.toward(heatmaps, other.heatmaps, other, rest)
 
-    def _with_more_features(self, images: Tensor, add: Callable[[Tensor], Tensor]) -> Tensor:
+    def _with_more_features(
+        self, images: Tensor, add: Callable[[Tensor], Tensor], layer: MixupLayer
+    ) -> Tensor:
         """Heatmaps of images, and of what is added to their features at the layer of Mixup.
 
         All that lies deeper sees both in one batch: in a pass of their own, batch norm would keep
         figures of mixes. To features that leave the backbone before the layer it is added where
         they enter the head, so that none of them tells which image is which.
         """
-        backbone, layer = self.model.backbone, self.options.mixup_layer
+        backbone = self.model.backbone
         if layer == "head":
             features = [add(f) for f in backbone(images)]
         else:

@@ -34,6 +34,7 @@ class CollapseWatch(nn.Module):
         self.floor, self.fall, self.every, self.start = floor, fall, every, start
         self.collapsed = False
         self._peaks: list[Tensor] = []
+        self._progress = 0.0
         self.forget()
 
     def get_extra_state(self) -> dict[str, Tensor]:
@@ -42,13 +43,14 @@ class CollapseWatch(nn.Module):
             "highest": self._highest,
             "last": self._last,
             "collapsed": torch.tensor(self.collapsed),
+            "progress": torch.tensor(self._progress),
             "peaks": torch.stack(self._peaks).cpu() if self._peaks else torch.zeros(0),
         }
 
     def set_extra_state(self, state: dict[str, Tensor]) -> None:
         """Takes over what a checkpoint held."""
         self._highest, self._last = state["highest"].cpu(), state["last"].cpu()
-        self.collapsed = bool(state["collapsed"])
+        self.collapsed, self._progress = bool(state["collapsed"]), float(state["progress"])
         self._peaks = list(state["peaks"])
 
     def forget(self) -> None:
@@ -66,11 +68,17 @@ class CollapseWatch(nn.Module):
         if self._peaks and self._peaks[0].device != peaks.device:  # they are of a checkpoint
             self._peaks = [earlier.to(peaks.device) for earlier in self._peaks]
         self._peaks.append(peaks.detach())
-        if len(self._peaks) < self.every:
-            return
-        means = self._look()
+        self._progress = progress
+        if len(self._peaks) >= self.every:
+            self._look()
+
+    def _look(self) -> None:
+        """Compares the mean peaks since the last look with the highest; warns the first time."""
+        means = torch.stack(self._peaks).mean(dim=0).float().cpu()
+        self._peaks.clear()
+        self._highest, self._last = torch.maximum(self._highest, means), means
         sunk = means < (self.fall * self._highest).clamp_min(self.floor)
-        if self.collapsed or progress < self.start or not sunk.any():
+        if self.collapsed or self._progress < self.start or not sunk.any():
             return
         self.collapsed = True
         worst = torch.where(sunk, means, torch.inf).argmin()
@@ -80,15 +88,8 @@ class CollapseWatch(nn.Module):
             f"{mean:.3f} and was {highest:.3f}. What they teach is background. A longer "
             f"burn-in, a lower weight or a harder view for the student may help.",
             CollapseWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
-
-    def _look(self) -> Tensor:
-        """The mean peaks since the last look."""
-        means = torch.stack(self._peaks).mean(dim=0).float().cpu()
-        self._peaks.clear()
-        self._highest, self._last = torch.maximum(self._highest, means), means
-        return means
 
     def summary(self) -> dict[str, float | bool] | None:
         """For a run's result: the mean peak at the last look, the highest there was, and whether a
@@ -97,9 +98,9 @@ class CollapseWatch(nn.Module):
         Returns:
             None where no teacher was ever asked.
         """
-        if (self._last < 0).any():
-            if not self._peaks:
-                return None
+        if self._peaks:  # too few for a look of their own, but the last that there are
             self._look()
+        if (self._last < 0).any():
+            return None
         last, highest = (round(float(of.min()), 4) for of in (self._last, self._highest))
         return {"mean_peak": last, "highest_mean_peak": highest, "collapsed": self.collapsed}

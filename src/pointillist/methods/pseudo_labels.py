@@ -69,7 +69,8 @@ class PseudoLabels(Method):
         if not self.second_stage and self.progress >= self.options.first_stage:
             self._start_second_stage()
         if self.second_stage:
-            known, _ = self.labeller.label(batch)
+            known, peaks = self.labeller.label(batch)
+            self.figures = {"unlabeled_peak": peaks.mean()} if len(peaks) else {}
         else:
             known = batch.select(batch.labeled)
         view = self.setting.views.random(known, self.setting.view_options)

@@ -117,12 +117,12 @@ def allot_masks(
         responses: (B, K) the teacher's peaks.
         threshold: a joint is easy if its relative response is at least so much.
         fewest, most: masks of an image.
-        hopeless: an image whose highest peak is lower is extremely difficult: it gets the fewest,
-            as its relative responses say nothing.
+        hopeless: an image whose highest peak is no higher is extremely difficult: it gets the
+            fewest, as its relative responses say nothing.
 
     Returns:
         (B,) whole numbers.
     """
     share = (relative_responses(responses) >= threshold).float().mean(dim=1)
     count = (share * most).round().clamp(fewest, most).long()
-    return torch.where(responses.amax(dim=1) < hopeless, fewest, count)
+    return torch.where(responses.amax(dim=1) <= hopeless, fewest, count)
