@@ -81,6 +81,8 @@ def test_by_the_clock_or_in_steps() -> None:
         "minute 1.0 (or step 400, if sooner) on what the averaged"
     )
     assert said[3].startswith("planned: part 2, until minute 7.0 (or step 2,800, if sooner)")
+    assert said[5].startswith("planned: if there is no time for ")
+    assert not any("no time" in line for line in lines(*SMALL))
 
 
 def test_random_weights_have_one_part_and_a_share_is_no_step_too_late() -> None:

@@ -23,7 +23,8 @@ def nobody() -> None:
     ("labeled", "unlabeled", "steps"),
     [
         (375, 7125, 10_900),  # 2,000 + 20 x 7,125 / 16 = 10,906
-        (30, 0, 3000),  # 2,000 + 19: the least
+        (30, 10, 3000),  # 2,000 + 19: the least
+        (30, 0, 6000),  # the least for labels alone, as all other methods have
         (7500, 0, 6700),  # 2,000 + 10 x 469
         (100, 500_000, 40_000),  # the most
     ],
@@ -102,6 +103,30 @@ def test_the_teacher_begins_early_in_the_first_networks_training(
 def test_a_training_by_the_clock_has_shares_of_its_time() -> None:
     config = planned(make_config(sets=["training.max_minutes=5"]), 375, 7125, lambda: 0.0, nobody)
     assert config.method_options == {"burn_in": 0.25, "ramp": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("sets", "fresh_steps"),
+    [
+        ([], 808),  # 12 x 1,616 others, of which a step has 24 of 32
+        (["training.devices=2"], 404),
+        (["training.max_steps=1000"], None),  # too few, whatever the time
+        (["method_options.renewed=0.4"], None),
+        (["method_options.detail=1"], None),
+    ],
+)
+def test_a_training_by_the_clock_reckons_with_a_fresh_network_later(
+    sets: list[str], fresh_steps: int | None
+) -> None:
+    small = ["model.pretrained=true", "input.width=96", "input.height=96", *sets]
+    known, timed = (
+        planned(make_config(sets=[*small, *more]), 85, 1616, lambda: 0.0, nobody).method_options
+        for more in ([], ["training.max_minutes=5"])
+    )
+    assert timed.pop("fresh_steps", None) == fresh_steps
+    for name in ("burn_in", "ramp"):
+        del known[name], timed[name]
+    assert known == timed  # all else is as without a limit, which may be far away
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,9 @@ class TrainingOptions(_Options):
     """How long, how fast and on what to train."""
 
     max_steps: int = Field(6000, ge=1, description="optimiser steps")
-    max_minutes: float | None = Field(None, gt=0, description="wall time, if that ends first")
+    max_minutes: float | None = Field(
+        None, gt=0, description="wall time, decoding included, if that ends first"
+    )
     labeled_per_step: int = Field(16, ge=1, description="labelled crops a step, per device")
     unlabeled_per_step: int = Field(16, ge=0, description="unlabelled crops a step, per device")
     optimizer: Literal["adamw", "adam"] = Field(

@@ -33,10 +33,17 @@ class TrainingModule(L.LightningModule):
         config: of the training.
         views: makes the plain view for validation.
         lengths: (N,) the length that PCK measures by, for every validation sample, file pixels.
+        begun: when (``time.monotonic``) this session of the training began, decoding included;
+            none: now.
     """
 
     def __init__(
-        self, method: Method, config: Config, views: ViewMaker, lengths: np.ndarray
+        self,
+        method: Method,
+        config: Config,
+        views: ViewMaker,
+        lengths: np.ndarray,
+        begun: float | None = None,
     ) -> None:
         super().__init__()
         self.method = method
@@ -69,7 +76,7 @@ class TrainingModule(L.LightningModule):
         # Which of the candidates the last validation found best.
         self._best = 0
         self._earlier_minutes = 0.0
-        self._started = time.monotonic()
+        self._started = time.monotonic() if begun is None else begun
         # What all processes of a distributed training take for the time spent.
         self._clock = 0.0
 
@@ -109,14 +116,11 @@ class TrainingModule(L.LightningModule):
             done = max(done, self._clock / self.options.max_minutes)
         return min(done, 1.0)
 
-    def on_train_start(self) -> None:
-        self._started = time.monotonic()
-
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> int | None:
         # Seeded by the step: a resumed training draws what the uninterrupted one would have.
         seed = np.random.SeedSequence([self.options.seed, self.global_step, self.global_rank])
         torch.manual_seed(int(seed.generate_state(1)[0]))
-        self.method.progress = self.share_done
+        self.method.progress, self.method.steps = self.share_done, self.global_step
         return None
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:

@@ -67,6 +67,11 @@ def _parts(config: Config, method: Auto) -> list[str]:
         )
     if fresh:
         lines.append(f"part 3, the rest: it learns what it says of them itself{small}")
+        if options.fresh_steps is not None:
+            lines.append(
+                f"if there is no time for {options.fresh_steps:,} steps of part 2, the first "
+                "network goes on instead, from half of the training on with small crops"
+            )
     elif large:
         lines.append(f"part 2, the rest: it learns what it says of the other images{small}")
     if large:

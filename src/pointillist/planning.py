@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pointillist.config import Config, validate
+from pointillist.config import Config, TrainingOptions, validate
 from pointillist.methods.auto import AutoOptions
 
 #: Steps on the labels alone until nothing more comes of them, and passes over the labelled and the
 #: other images: after ten of these it still learns (``docs/findings.md``).
 _LABELED_STEPS, _LABELED_PASSES, _UNLABELED_PASSES = 2000, 10, 20
 
-#: Bounds of a schedule.
+#: Bounds of a schedule; labels alone get no fewer steps than any other training has by default.
 _FEWEST, _MOST = 3000, 40_000
+_ALONE = TrainingOptions().max_steps
 
 #: Steps after which the teacher begins, and in which its weight grows; and as shares of the first
 #: network's training, at most.
@@ -58,7 +59,8 @@ def planned(
     training, of the method or of the prediction. With unlabelled images a rate that falls would
     end what still rises: the averaged weights do what its fall is for. A teacher that can begin
     need not wait for a share of a longer training. A time limit alone leaves the steps to be
-    planned, and ends the training if it comes first; the schedule then runs by time. Crops are as
+    planned, and ends the training if it comes first; the schedule then runs by time, and whether
+    a fresh network gets steps enough is reckoned when it would begin. Crops are as
     narrow as the labelled points allow, for a network sees the more of an object the larger it
     is; not where boxes are to be found, which are less exact than given ones. For the same reason
     small crops are larger until the last part, which then gets more of them a step.
@@ -132,15 +134,16 @@ def _networks(
         per_step = training.labeled_per_step + training.unlabeled_per_step
         crops = steps * training.devices * training.nodes * per_step
         fresh = (_RELABELED - _RENEWED) * crops * (1 - known)
-        if fresh < _FRESH_PASSES * unlabeled:
+        wanted = _FRESH_PASSES * unlabeled
+        if fresh < wanted:
             options["renewed"] = options["relabeled"] = _HALF
+        elif training.max_minutes is not None and not {"renewed", "relabeled"} & given.keys():
+            # Nobody knows yet how many of these steps there is time for.
+            options["fresh_steps"] = round((_RELABELED - _RENEWED) * steps * wanted / fresh)
     chosen = options | given
     goes_on = detail > 1 and (chosen.get("relabeled") or 1.0) <= chosen["renewed"]
     if not goes_on and "backbone_rate" not in config.training.model_fields_set:
         options["later_backbone_rate"] = _FRESH_BACKBONE
-    if config.training.max_minutes is not None:  # then all parts have the same crops a step
-        del options["known"]
-        options.pop("last_batch", None)
     return options
 
 
@@ -184,4 +187,5 @@ def schedule(labeled: int, unlabeled: int, labeled_per_step: int, unlabeled_per_
         _LABELED_PASSES * labeled / labeled_per_step,
         _UNLABELED_PASSES * unlabeled / max(unlabeled_per_step, 1),
     )
-    return 100 * round(min(max(steps, _FEWEST), _MOST) / 100)
+    fewest = _FEWEST if unlabeled else _ALONE
+    return 100 * round(min(max(steps, fewest), _MOST) / 100)

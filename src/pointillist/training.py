@@ -223,6 +223,7 @@ def fit(
         TrainingInterrupted: Ctrl-C or a signal to end; the run can be resumed.
     """
     keep_freed_memory()
+    begun = time.monotonic()
     options = run.config.training
     resumed = run.last_checkpoint if run.last_checkpoint.exists() else None
     start = _step_of(resumed)
@@ -231,7 +232,7 @@ def fit(
         with counted(name, len(kind), quiet) as progress:
             kind.fill(max(options.workers, 1), progress)
     tell(f"{len(store):,} crops, {store.where}", quiet)
-    module = TrainingModule(method, run.config, views, _lengths(val_store))
+    module = TrainingModule(method, run.config, views, _lengths(val_store), begun=begun)
     trainer = _trainer(run, method.model, start, validated=len(val_store) > 0, quiet=quiet)
     part = {"rank": trainer.global_rank, "world": trainer.world_size}
     batches = _batches(store, options, method, start, part)
@@ -307,8 +308,9 @@ def _batches(
     per_step = (options.labeled_per_step, options.unlabeled_per_step)
     later = []
     both = all(per_step) and store.labeled.any() and not store.labeled.all()
-    # By the clock nobody knows at which step a share of the training is done.
-    if both and options.max_minutes is None:
+    # By the clock a share of the training may be done at an earlier step than this reckons: the
+    # crops then change after the part has begun, and never before.
+    if both:
         for change in method.later:
             count = round(change.times * sum(per_step))
             share = per_step[0] / sum(per_step) if change.labeled is None else change.labeled

@@ -174,6 +174,32 @@ def test_where_the_clock_leaves_no_time_for_a_fresh_network_the_first_goes_on(
             assert torch.equal(weights(network), averaged)
 
 
+@pytest.mark.parametrize(("steps_until", "goes_on"), [(41, False), (39, True)])
+def test_by_the_clock_a_fresh_network_begins_where_there_is_time_for_it(
+    steps_until: int, goes_on: bool
+) -> None:
+    """In 0.4 of the time as many steps: 41 / 0.4 x 0.3 = 30.75 are to come until it labels."""
+    options = {"renewed": 0.4, "detail": 2.0, "later_backbone_rate": 0.3, "confidence": 0}
+    method, batch = ready(**options, fresh_steps=30), enlarged(make_batch())
+    for progress, part in (
+        (0.39, 1),
+        (0.4, 1 + (not goes_on)),
+        (0.49, 1 + (not goes_on)),
+        (0.5, 2),
+    ):
+        method.progress, method.steps = progress, round(steps_until * progress / 0.4)
+        assert ("semantic" in method(batch)) == (part == 1)
+        assert method.restarted == (progress == (0.5 if goes_on else 0.4))
+        method.restarted = False
+        resumed = ready(**options, fresh_steps=30)
+        resumed.load_state_dict(method.state_dict())
+        resumed.progress = method.progress
+        assert resumed.relabeled == method.relabeled
+    assert method.relabeled == (0.5 if goes_on else pytest.approx(0.7))
+    assert method.preparing != goes_on  # small crops, or a closer look for some time yet
+    assert method.backbone_factor(0.6) == (1 if goes_on else 0.3)
+
+
 def test_in_the_second_part_each_crop_weighs_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """One labelled crop of four has half the weight that it has beside one, the others more."""
     method, batch = ready(renewed=0.5, confidence=0), make_batch()

@@ -66,7 +66,7 @@ def train(
         typer.Option("--localize", help="Also learn to find the objects in whole images."),
     ] = False,
     max_steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
-    max_minutes: Annotated[float | None, typer.Option(help="Wall time.")] = None,
+    max_minutes: Annotated[float | None, typer.Option(help="Wall time, decoding included.")] = None,
     devices: Annotated[int | None, typer.Option(help="GPUs or processes a machine.")] = None,
     nodes: Annotated[int | None, typer.Option(help="Machines.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,

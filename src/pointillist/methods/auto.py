@@ -23,6 +23,9 @@ from pointillist.models.heads import LocalizerOutput
 from pointillist.models.localizer import Localizer
 from pointillist.points import COPIES
 
+#: Share of the training after which crops get small if the first network goes on.
+_HALF = 0.5
+
 
 class AutoOptions(SemanticConsistencyOptions):
     """Options of the default method, for those who want to change it after all."""
@@ -74,8 +77,7 @@ class AutoOptions(SemanticConsistencyOptions):
         ge=1,
         le=16,
         description="a step has so many times the crops once they have got smaller: it costs no "
-        "more than before then, and there is a label for each; planned: detail squared; not in a "
-        "training by the clock",
+        "more than before then, and there is a label for each; planned: detail squared",
     )
     later_backbone_rate: float = Field(
         1.0,
@@ -90,8 +92,14 @@ class AutoOptions(SemanticConsistencyOptions):
         gt=0,
         le=1,
         description="share of a step's crops that are labelled from renewed on; planned: as large "
-        "as among all images, but at least a quarter; none, and in a training by the clock: as "
-        "before",
+        "as among all images, but at least a quarter; none: as before",
+    )
+    fresh_steps: int | None = Field(
+        None,
+        ge=1,
+        description="if the fresh network cannot expect so many steps until relabeled, none "
+        "begins, but the first goes on with smaller crops from half of the training on; planned "
+        "with detail for a training by the clock: it then sees the other images 12 times",
     )
     confidence: float = Field(
         0.25, ge=0, le=1, description="a point that is labelled so counts from this peak on"
@@ -133,6 +141,8 @@ class Auto(SemanticConsistency):
     def __init__(self, model: Localizer, setting: Setting, options: MethodOptions) -> None:
         super().__init__(model, setting, options)
         self.labeller: Labeller | None = None
+        #: Whether the first network goes on, as the time is too short for a fresh one.
+        self._goes_on = False
         self._usual = self._closer = setting
         if self.options.renewed < 1:
             # A network that takes one size only has nothing closer to look at.
@@ -154,9 +164,18 @@ class Auto(SemanticConsistency):
             self.register_buffer("labellers", torch.zeros((), dtype=torch.long))
             self.labellers: Tensor
 
+    def get_extra_state(self) -> Tensor:
+        """What a checkpoint holds beside the weights."""
+        return torch.tensor(self._goes_on)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Takes over what a checkpoint held."""
+        self._goes_on = bool(state)
+
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """The losses of semantic consistency, of points that a network has labelled, or of the
         labels where there is nothing else."""
+        self._reckon()
         closer = self._looks_closer
         self.setting = self._closer if closer else self._usual
         if bool(batch.labeled.all()):
@@ -170,6 +189,15 @@ class Auto(SemanticConsistency):
         self.figures = {"unlabeled_peak": peak}
         self.collapse.see(peak, self.progress)
         return self._from_labels(batch if closer else self._shrunk(batch))
+
+    def _reckon(self) -> None:
+        """Whether there is time for a fresh network: by the clock nobody knows that before."""
+        wanted, done = self.options.fresh_steps, self.progress
+        if wanted is None or done < self.renewed or self._goes_on or int(self.labellers):
+            return
+        if self.steps / done * (self.relabeled - self.renewed) < wanted:
+            self._goes_on = True
+            self.news = "too little time for a fresh network: the first goes on until half of it"
 
     def _shrunk(self, batch: Batch) -> Batch:
         """In as many pixels as the crops of a prediction."""
@@ -220,7 +248,7 @@ class Auto(SemanticConsistency):
         """As given, and at the end of the first network's training turned as ``turned`` says."""
         known, hard = super().ranges()
         turned = self.options.turned
-        until = 1.0 if self.labeller is None else self.options.renewed
+        until = 1.0 if self.labeller is None else self.renewed
         late = self.progress >= self.options.turned_from * until
         if not (turned and late and self._first_part):
             return known, hard
@@ -231,8 +259,9 @@ class Auto(SemanticConsistency):
         return known, hard
 
     def backbone_factor(self, done: float) -> float:
-        """Once another network labels the backbone learns more slowly."""
-        return self.options.later_backbone_rate if done >= self.options.renewed else 1.0
+        """Of a fresh network the backbone learns more slowly."""
+        later = done >= self.renewed and not self._goes_on
+        return self.options.later_backbone_rate if later else 1.0
 
     @property
     def preparing(self) -> bool:
@@ -241,7 +270,7 @@ class Auto(SemanticConsistency):
 
     @property
     def _first_part(self) -> bool:
-        return self.labeller is None or self.progress < self.options.renewed
+        return self.labeller is None or self.progress < self.renewed
 
     @property
     def closer_size(self) -> tuple[int, int]:
@@ -249,16 +278,23 @@ class Auto(SemanticConsistency):
         return self._closer.views.size
 
     @property
+    def renewed(self) -> float:
+        """Share of the training after which the first network labels."""
+        return _HALF if self._goes_on else self.options.renewed
+
+    @property
     def relabeled(self) -> float:
         """Share of the training after which a fresh network's average labels, or crops get small;
         not after ``renewed`` if there is no fresh one."""
+        if self._goes_on:
+            return _HALF
         given = self.options.relabeled
-        return (1 + self.options.renewed) / 2 if given is None else given
+        return (1 + self.renewed) / 2 if given is None else given
 
     @property
     def _relabels(self) -> bool:
         """Whether a fresh network labels by now."""
-        return self.progress >= self.relabeled > self.options.renewed
+        return self.progress >= self.relabeled > self.renewed
 
     @property
     def _looks_closer(self) -> bool:
@@ -268,7 +304,7 @@ class Auto(SemanticConsistency):
     @property
     def _shrinks(self) -> float:
         """From which share on they are as small as those."""
-        return max(self.options.renewed, self.relabeled)
+        return max(self.renewed, self.relabeled)
 
     def validation_figures(self, output: LocalizerOutput, annotated: Tensor) -> dict[str, Tensor]:
         """None: what representations are like is for those who study them."""

@@ -144,6 +144,8 @@ class Method(nn.Module, ABC):
         self.options = options
         #: Share of the training that is done, in [0, 1]; the training keeps it up to date.
         self.progress = 0.0
+        #: How many steps are; the training keeps that up to date too.
+        self.steps = 0
         #: The averaged network, where the training keeps one; it is the training's to update.
         self.average: nn.Module | None = None
         #: Training crops come with so many times the pixels that predictions are made from, each

@@ -75,10 +75,13 @@ class CollapseWatch(nn.Module):
     def _look(self) -> None:
         """Compares the mean peaks since the last look with the highest; warns the first time."""
         means = torch.stack(self._peaks).mean(dim=0).float().cpu()
+        short, first = len(self._peaks) < self.every, bool((self._last < 0).any())
         self._peaks.clear()
         self._highest, self._last = torch.maximum(self._highest, means), means
         sunk = means < (self.fall * self._highest).clamp_min(self.floor)
         if self.collapsed or self._progress < self.start or not sunk.any():
+            return
+        if short and first:  # so few steps have not lost anything: nothing was learnt
             return
         self.collapsed = True
         worst = torch.where(sunk, means, torch.inf).argmin()
