@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import copy
 import math
+import time
 from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,6 +48,27 @@ def test_rate_by_hand() -> None:
     stairs = TrainingOptions(warmup_steps=0, schedule="stairs", stairs=(0.5, 0.8))
     rates = [rate_factor(9, done, stairs) for done in (0.0, 0.49, 0.5, 0.79, 0.8, 1.0)]
     assert rates == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01])
+
+
+def test_time_without_steps_ends_a_training_sooner_and_does_not_bring_it_forward() -> None:
+    """Ten minutes, of which decoding took four, and two more when it was continued."""
+    made = module("training.max_minutes=10", "training.max_steps=1000")
+    again = module("training.max_minutes=10", "training.max_steps=1000")
+    made._started = time.monotonic() - 4 * 60
+    made.on_train_start()
+    made._clock = made.minutes
+    assert made._share_at(0) == pytest.approx(0, abs=1e-3)
+    made._clock = 7.0
+    assert made._share_at(0) == pytest.approx(0.5, abs=1e-3)
+    checkpoint: dict[str, Any] = {}
+    made.on_save_checkpoint(checkpoint)
+    again.on_load_checkpoint(checkpoint | {"pointillist_minutes": 7.0})
+    again._started = time.monotonic() - 2 * 60
+    again.on_train_start()
+    again._clock = again.minutes
+    assert again._share_at(0) == pytest.approx(0.75, abs=1e-3)
+    again._clock = 10.0
+    assert again._share_at(0) == 1
 
 
 def test_optimizer_groups() -> None:
@@ -182,7 +205,7 @@ def test_share_done_by_steps_or_time_whichever_is_ahead(monkeypatch: pytest.Monk
     timed = module("training.max_minutes=10")
     assert timed.share_done == 0.25
     # A checkpoint brings the time of earlier sessions.
-    timed.on_load_checkpoint({"pointillist_minutes": 4.0})
+    timed.on_load_checkpoint({"pointillist_minutes": 4.0, "pointillist_idle_minutes": 0.0})
     assert timed.share_done == 0.4
     assert timed.minutes >= 4
     saved: dict[str, float] = {}

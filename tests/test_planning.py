@@ -108,8 +108,9 @@ def test_a_training_by_the_clock_has_shares_of_its_time() -> None:
 @pytest.mark.parametrize(
     ("sets", "fresh_steps"),
     [
-        ([], 808),  # 12 x 1,616 others, of which a step has 24 of 32
-        (["training.devices=2"], 404),
+        ([], 1198),  # 12 x 1,616 others, 16 a step, are 1,212 steps; 0.3 of 4,000 will do
+        (["training.max_steps=5000"], 1212),
+        (["training.devices=2", "training.max_steps=4000"], 606),
         (["training.max_steps=1000"], None),  # too few, whatever the time
         (["method_options.renewed=0.4"], None),
         (["method_options.detail=1"], None),

@@ -27,8 +27,8 @@ SHARES = (0.25, 0.5, 1.0)
 FEWEST = 4
 #: Optimiser steps of each training, where the run had more.
 STEPS = 1500
-#: Of the time that each training has, this share is for its steps; the rest is for reading images
-#: and for scoring.
+#: Of the time that each training has, this share is for reading images and for its steps; the rest
+#: is for scoring.
 TRAINING_SHARE = 0.8
 
 

@@ -198,7 +198,8 @@ def as_dataset(
     skeletons = [part.skeleton for part in parts if part.skeleton is not None]
     dataset = Dataset(skeletons[0] if skeletons else None, joined, Path.cwd())
     dataset.problems = [line for part in parts for line in part.problems]
-    dataset.missing_absent = all(part.missing_absent for part in parts if part.labeled)
+    meant = [part.missing_absent for part in parts if part.labeled]
+    dataset.missing_absent = bool(meant) and all(meant)
     return dataset
 
 

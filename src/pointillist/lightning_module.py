@@ -77,8 +77,9 @@ class TrainingModule(L.LightningModule):
         self._best = 0
         self._earlier_minutes = 0.0
         self._started = time.monotonic() if begun is None else begun
-        # What all processes of a distributed training take for the time spent.
-        self._clock = 0.0
+        # What all processes of a distributed training take for the time spent, and for that part
+        # of it in which no step was made: crops were decoded.
+        self._clock = self._idle = 0.0
 
     # -- training ------------------------------------------------------------------------------
 
@@ -113,8 +114,13 @@ class TrainingModule(L.LightningModule):
     def _share_at(self, step: int) -> float:
         done = step / self.options.max_steps
         if self.options.max_minutes is not None:
-            done = max(done, self._clock / self.options.max_minutes)
+            # Time without steps shortens the training, and does not bring it forward.
+            left = max(self.options.max_minutes - self._idle, 1e-9)
+            done = max(done, (self._clock - self._idle) / left)
         return min(done, 1.0)
+
+    def on_train_start(self) -> None:
+        self._idle += self.minutes - self._earlier_minutes
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> int | None:
         # Seeded by the step: a resumed training draws what the uninterrupted one would have.
@@ -180,10 +186,10 @@ class TrainingModule(L.LightningModule):
         One process that stops alone leaves the others waiting for it for ever, and clocks that
         differ would give them different learning rates.
         """
-        state = torch.tensor([self.minutes, float(self.stop_wanted)])
+        state = torch.tensor([self.minutes, self._idle, float(self.stop_wanted)])
         if self.trainer.world_size > 1:
             state = self.trainer.strategy.reduce(state.to(self.device), reduce_op="max")
-        self._clock, wanted = state.tolist()
+        self._clock, self._idle, wanted = state.tolist()
         done = self.share_done >= 1
         self.interrupted = bool(wanted) and not done
         if self.interrupted and self.global_step % self.options.validate_every:
@@ -256,9 +262,11 @@ class TrainingModule(L.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["pointillist_minutes"] = self.minutes
+        checkpoint["pointillist_idle_minutes"] = self._idle
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self._earlier_minutes = self._clock = checkpoint["pointillist_minutes"]
+        self._idle = checkpoint["pointillist_idle_minutes"]
 
 
 def make_optimizer(method: Method, options: TrainingOptions) -> torch.optim.Optimizer:

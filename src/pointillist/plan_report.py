@@ -23,7 +23,7 @@ def plan_lines(given: Config, config: Config, method: Method, unlabeled: int) ->
     lines, training = [], config.training
     if training.max_minutes is not None:
         lines.append(f"{training.max_minutes:g} minutes, at most {training.max_steps:,} steps")
-    elif training.max_steps != given.training.max_steps:
+    elif "max_steps" not in given.training.model_fields_set:
         lines.append(f"{training.max_steps:,} steps")
     if config.method_options.get("turned") != given.method_options.get("turned"):
         lines.append("crops turned every way, as the labelled objects lie")

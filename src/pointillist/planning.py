@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -138,8 +139,10 @@ def _networks(
         if fresh < wanted:
             options["renewed"] = options["relabeled"] = _HALF
         elif training.max_minutes is not None and not {"renewed", "relabeled"} & given.keys():
-            # Nobody knows yet how many of these steps there is time for.
-            options["fresh_steps"] = round((_RELABELED - _RENEWED) * steps * wanted / fresh)
+            # Nobody knows yet how many steps there is time for. If for all, that is enough.
+            each = training.devices * training.nodes * training.unlabeled_per_step
+            enough = int((_RELABELED - _RENEWED) * steps) - 1
+            options["fresh_steps"] = max(min(math.ceil(wanted / max(each, 1)), enough), 1)
     chosen = options | given
     goes_on = detail > 1 and (chosen.get("relabeled") or 1.0) <= chosen["renewed"]
     if not goes_on and "backbone_rate" not in config.training.model_fields_set:

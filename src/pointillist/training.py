@@ -309,7 +309,7 @@ def _batches(
     later = []
     both = all(per_step) and store.labeled.any() and not store.labeled.all()
     # By the clock a share of the training may be done at an earlier step than this reckons: the
-    # crops then change after the part has begun, and never before.
+    # crops then change some time after the part has begun.
     if both:
         for change in method.later:
             count = round(change.times * sum(per_step))

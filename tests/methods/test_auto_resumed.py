@@ -12,6 +12,7 @@ from core_cases import dots_dataset, tiny_config
 from pointillist import training
 from pointillist.batch import Batch
 from pointillist.crops import CONTEXT
+from pointillist.lightning_module import TrainingModule
 from pointillist.methods.auto import Auto
 from pointillist.training import TrainingInterrupted
 from training_cases import STOPPABLE, assert_same_training, at_step, checkpoint, interrupt
@@ -87,6 +88,42 @@ def test_later_parts_have_other_crops(
     # Nothing takes their place where there is nothing else: as many stay.
     train(data, tmp_path / "alone", val=val, config=config)
     assert crops == [(2, 0)] * 6
+
+
+@pytest.mark.parametrize(("fresh_steps", "goes_on"), [(3, False), (100, True)])
+def test_a_training_by_the_clock_reckons_once_and_is_resumed(
+    fresh_steps: int, goes_on: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step takes 0.1 of 2.4 minutes: a quarter is done after six of them, half after 12."""
+    torch.set_num_threads(1)
+    halves: list[float] = []
+    made = Auto.forward
+
+    def forward(self: Auto, batch: Batch) -> dict[str, torch.Tensor]:
+        losses = made(self, batch)
+        halves.append(self.renewed)
+        return losses
+
+    monkeypatch.setattr(Auto, "forward", forward)
+    monkeypatch.setattr(TrainingModule, "minutes", property(lambda self: self.global_step / 10))
+    config = tiny_config(
+        *STOPPABLE,
+        *GIVEN,
+        "training.max_steps=100000",
+        "training.max_minutes=2.4",
+        "method_options.renewed=0.25",
+        "method_options.relabeled=0.5",
+        f"method_options.fresh_steps={fresh_steps}",
+    )
+    data, val = dots_dataset(tmp_path / "data", 12), dots_dataset(tmp_path / "val", 6, seed=1)
+    others = dots_dataset(tmp_path / "others", 6, seed=2)
+    whole = train(data, tmp_path / "whole", unlabeled=[others], val=val, config=config)
+    assert halves == [0.25] * 6 + [0.5 if goes_on else 0.25] * 18
+    with monkeypatch.context() as patch:
+        patch.setattr(Auto, "forward", at_step(9, interrupt, Auto))
+        with pytest.raises(TrainingInterrupted):
+            train(data, tmp_path / "run", unlabeled=[others], val=val, config=config)
+    assert_same_training(train(out=tmp_path / "run", resume=True), whole)
 
 
 def test_training_crops_come_with_the_pixels_for_a_closer_look(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pointillist.errors import DataError
-from pointillist.formats import open_dataset
+from pointillist.formats import open_dataset, save_dataset
 from pointillist.web import project as project_module
 from pointillist.web.project import ANNOTATIONS, JOURNAL, ConflictError, Project
 from pointillist.web.records import InstanceRecord
@@ -46,7 +46,14 @@ def crash(project: Project) -> None:
 def test_what_lacks_in_a_project_is_undecided(photos: Path, tmp_path: Path) -> None:
     found = replace(gather(photos), skeleton=SKELETON, missing_absent=True)
     Project.create(tmp_path / "p", found).close()
-    assert not open_dataset(tmp_path / "p" / ANNOTATIONS).missing_absent
+    annotations = tmp_path / "p" / ANNOTATIONS
+    assert not open_dataset(annotations).missing_absent
+    # So it is in annotations that were there before.
+    save_dataset(replace(open_dataset(annotations), missing_absent=True), annotations)
+    project = Project(tmp_path / "p")
+    put(project, 1, 10.0)
+    project.close()
+    assert not open_dataset(annotations).missing_absent
 
 
 def test_a_save_is_in_the_journal_before_it_returns(folder: Path) -> None:

@@ -118,17 +118,18 @@ class AdaptiveMasking(Teaching):
             return layer == "head"
         width, height = self.setting.views.size
         at = next(model.parameters())
-        blank = torch.zeros(1, len(model.mean), height, width, device=at.device, dtype=at.dtype)
-        training = model.training
+        blank = torch.zeros(2, len(model.mean), height, width, device=at.device, dtype=at.dtype)
+        training = {module: module.training for module in model.modules()}
         model.eval()  # a blank image must not enter batch norm's figures
         try:
             with torch.no_grad():
-                self._with_more_features(blank, lambda f: torch.cat([f, f]), layer)
-        except RuntimeError:
+                heatmaps = self._with_more_features(blank, lambda f: torch.cat([f, f[:1]]), layer)
+        except Exception:  # whatever a network makes of it
             return False
         finally:
-            model.train(training)
-        return True
+            for module, mode in training.items():
+                module.training = mode
+        return len(heatmaps) == 3
 
     def teach(self, view: View, unlabeled: Batch, weight: float) -> dict[str, Tensor]:
         """Both branches and the labelled crops, all in one batch."""

@@ -106,8 +106,8 @@ class AutoOptions(SemanticConsistencyOptions):
     )
 
     def by_the_clock(self) -> AutoOptions:
-        """Without other crops in later parts."""
-        return self.model_copy(update={"known": None, "last_batch": 1.0})
+        """With as many crops a step, and as many parts, whatever time there is."""
+        return self.model_copy(update={"known": None, "last_batch": 1.0, "fresh_steps": None})
 
 
 class Auto(SemanticConsistency):
@@ -193,7 +193,9 @@ class Auto(SemanticConsistency):
     def _reckon(self) -> None:
         """Whether there is time for a fresh network: by the clock nobody knows that before."""
         wanted, done = self.options.fresh_steps, self.progress
-        if wanted is None or done < self.renewed or self._goes_on or int(self.labellers):
+        if wanted is None or self.labeller is None or self.detail == 1:
+            return
+        if done < self.renewed or self._goes_on or int(self.labellers):
             return
         if self.steps / done * (self.relabeled - self.renewed) < wanted:
             self._goes_on = True

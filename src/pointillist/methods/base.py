@@ -33,7 +33,7 @@ class MethodOptions(BaseModel):
     )
 
     def by_the_clock(self) -> MethodOptions:
-        """The options, less what has no say in a training whose steps nobody knows."""
+        """The options, less what depends on how many steps the time is enough for."""
         return self
 
     @field_validator("faithful")

@@ -75,13 +75,10 @@ class CollapseWatch(nn.Module):
     def _look(self) -> None:
         """Compares the mean peaks since the last look with the highest; warns the first time."""
         means = torch.stack(self._peaks).mean(dim=0).float().cpu()
-        short, first = len(self._peaks) < self.every, bool((self._last < 0).any())
         self._peaks.clear()
         self._highest, self._last = torch.maximum(self._highest, means), means
         sunk = means < (self.fall * self._highest).clamp_min(self.floor)
         if self.collapsed or self._progress < self.start or not sunk.any():
-            return
-        if short and first:  # so few steps have not lost anything: nothing was learnt
             return
         self.collapsed = True
         worst = torch.where(sunk, means, torch.inf).argmin()
@@ -101,9 +98,18 @@ class CollapseWatch(nn.Module):
         Returns:
             None where no teacher was ever asked.
         """
-        if self._peaks:  # too few for a look of their own, but the last that there are
+        if len(self._peaks) >= max(
+            self.every // 4, 1
+        ):  # few for a look, but the last that there are
             self._look()
-        if (self._last < 0).any():
-            return None
-        last, highest = (round(float(of.min()), 4) for of in (self._last, self._highest))
-        return {"mean_peak": last, "highest_mean_peak": highest, "collapsed": self.collapsed}
+        last, highest = self._last, self._highest
+        if (last < 0).any():
+            if not self._peaks:
+                return None
+            last = highest = torch.stack(self._peaks).mean(dim=0).float()
+        lowest = [round(float(of.min()), 4) for of in (last, highest)]
+        return {
+            "mean_peak": lowest[0],
+            "highest_mean_peak": lowest[1],
+            "collapsed": self.collapsed,
+        }

@@ -60,7 +60,9 @@ class Project:
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
         self.annotations = self.folder / ANNOTATIONS
-        self.dataset = open_dataset(self.annotations, "coco")
+        # What lacks here is work that is not done yet, whatever the tool means that it came from.
+        opened = open_dataset(self.annotations, "coco")
+        self.dataset = replace(opened, missing_absent=False)
         if self.dataset.skeleton is None:
             raise DataError("the annotations name no keypoints", where=self.annotations)
         self.skeleton = self.dataset.skeleton
@@ -90,7 +92,6 @@ class Project:
         annotations = Path(folder) / ANNOTATIONS
         if annotations.exists():
             raise DataError("there is a project already", where=annotations)
-        # What lacks here is work that is not done yet, whatever the tool means that it came from.
         begun = replace(rooted(dataset, annotations.parent), missing_absent=False)
         save_dataset(_numbered(begun), annotations, "coco")
         return cls(folder)
