@@ -98,9 +98,8 @@ class CollapseWatch(nn.Module):
         Returns:
             None where no teacher was ever asked.
         """
-        if len(self._peaks) >= max(
-            self.every // 4, 1
-        ):  # few for a look, but the last that there are
+        # Fewer than for other looks, but the last that there are.
+        if len(self._peaks) >= max(self.every // 4, 1):
             self._look()
         last, highest = self._last, self._highest
         if (last < 0).any():
