@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pointillist.config import Config, TrainingOptions, validate
-from pointillist.methods.auto import AutoOptions
+from pointillist.methods.auto import HALF, AutoOptions
 
 #: Steps on the labels alone until nothing more comes of them, and passes over the labelled and the
 #: other images: after ten of these it still learns (``docs/findings.md``).
@@ -28,7 +28,7 @@ _EVERY_WAY = 0.2
 #: Share of a training after which a fresh network begins, from weights that know something, and
 #: after which crops get small. The fresh one is worth its steps where it sees the other images so
 #: often; where it does not, the first one has half of the training (``docs/findings.md``).
-_RENEWED, _RELABELED, _HALF = 0.4, 0.7, 0.5
+_RENEWED, _RELABELED = 0.4, 0.7
 _FRESH_PASSES = 12
 
 #: Share of labelled crops in a step once it has begun, at least: the few labelled ones have been
@@ -137,7 +137,7 @@ def _networks(
         fresh = (_RELABELED - _RENEWED) * crops * (1 - known)
         wanted = _FRESH_PASSES * unlabeled
         if fresh < wanted:
-            options["renewed"] = options["relabeled"] = _HALF
+            options["renewed"] = options["relabeled"] = HALF
         elif training.max_minutes is not None and not {"renewed", "relabeled"} & given.keys():
             # Nobody knows yet how many steps there is time for. If for all, that is enough.
             each = training.devices * training.nodes * training.unlabeled_per_step

@@ -24,7 +24,7 @@ from pointillist.models.localizer import Localizer
 from pointillist.points import COPIES
 
 #: Share of the training after which crops get small if the first network goes on.
-_HALF = 0.5
+HALF = 0.5
 
 
 class AutoOptions(SemanticConsistencyOptions):
@@ -282,14 +282,14 @@ class Auto(SemanticConsistency):
     @property
     def renewed(self) -> float:
         """Share of the training after which the first network labels."""
-        return _HALF if self._goes_on else self.options.renewed
+        return HALF if self._goes_on else self.options.renewed
 
     @property
     def relabeled(self) -> float:
         """Share of the training after which a fresh network's average labels, or crops get small;
         not after ``renewed`` if there is no fresh one."""
         if self._goes_on:
-            return _HALF
+            return HALF
         given = self.options.relabeled
         return (1 + self.renewed) / 2 if given is None else given
 
