@@ -45,6 +45,7 @@ FORMS = {
     "lsp-small, 12,000 steps": {
         "supervised, 50 %": "lsp-small/supervised_longer-50-seed*.json",
         "**`auto`, 5 %**": "lsp-small/auto_longer-5-seed*.json",
+        "three parts": "tuning/lsp-auto-longer-seed*-three-parts.json",
     },
     "cub-small, 3,000 steps": {
         "supervised, 50 %": "cub-small/supervised-50-seed*.json",

@@ -29,7 +29,7 @@ _EVERY_WAY = 0.2
 #: after which crops get small. The fresh one is worth its steps where it sees the other images so
 #: often; where it does not, the first one has half of the training (``docs/findings.md``).
 _RENEWED, _RELABELED = 0.4, 0.7
-_FRESH_PASSES = 12
+_FRESH_PASSES = 13
 
 #: Share of labelled crops in a step once it has begun, at least: the few labelled ones have been
 #: seen hundreds of times by then (``docs/findings.md`` has what other shares do).

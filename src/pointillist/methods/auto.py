@@ -99,7 +99,7 @@ class AutoOptions(SemanticConsistencyOptions):
         ge=1,
         description="if the fresh network cannot expect so many steps until relabeled, none "
         "begins, but the first goes on with smaller crops from half of the training on; planned "
-        "with detail for a training by the clock: it then sees the other images 12 times",
+        "with detail for a training by the clock: it then sees the other images 13 times",
     )
     confidence: float = Field(
         0.25, ge=0, le=1, description="a point that is labelled so counts from this peak on"
