@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import multiprocessing
 import random
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 
 from pointillist.errors import DataError
-from pointillist.video import VideoReader, read_frame
+from pointillist.video import VideoReader
 from video_files import BLOCK, HEIGHT, WIDTH, make_video, number_of, numbered_frame, turn
 
 KINDS = {
@@ -119,8 +118,6 @@ def test_index_out_of_range_says_how_many_there_are(tmp_path: Path) -> None:
     path = make_video(tmp_path / "a.mp4", 5)
     with pytest.raises(IndexError, match=r"has 5 frames; there is no frame 5"):
         VideoReader(path)[5]
-    with pytest.raises(DataError, match=r"has 5 frames; there is no frame -6"):
-        read_frame(path, -6)
 
 
 def test_zero_bytes(tmp_path: Path) -> None:
@@ -133,8 +130,6 @@ def test_zero_bytes(tmp_path: Path) -> None:
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no such video"):
         VideoReader(tmp_path / "a.mp4")
-    with pytest.raises(DataError, match="there is no such video"):
-        read_frame(tmp_path / "a.mp4", 0)
 
 
 def test_not_a_video(tmp_path: Path) -> None:
@@ -220,29 +215,6 @@ def test_start_without_a_key_frame_keeps_the_numbers_of_the_file(tmp_path: Path)
     clean = [(i, n) for i, n in found if n >= 10]
     assert clean == [(n - 5, n) for n in range(10, 40)]
     assert number_of(reader[20]) == 25
-
-
-def _read_in_a_child(path: Path, index: int) -> int:
-    return number_of(read_frame(path, index))
-
-
-def test_read_frame_keeps_videos_open_and_sees_a_new_file(tmp_path: Path) -> None:
-    paths = [make_video(tmp_path / f"{i}.mp4", 12, gop=6) for i in range(10)]
-    for index in (3, 4, 11, 0):
-        assert [number_of(read_frame(path, index)) for path in paths] == [index] * 10
-    make_video(paths[0], 20, b_frames=2)
-    assert number_of(read_frame(paths[0], 19)) == 19
-
-
-def test_read_frame_in_a_worker(tmp_path: Path) -> None:
-    path = make_video(tmp_path / "a.mp4", 30)
-    assert number_of(read_frame(path, 7)) == 7
-    # Forking is the dangerous way to start a worker: it inherits the open files.
-    methods = multiprocessing.get_all_start_methods()
-    method = "fork" if "fork" in methods else methods[0]
-    with multiprocessing.get_context(method).Pool(1) as pool:
-        assert pool.apply(_read_in_a_child, (path, 21)) == 21
-    assert number_of(read_frame(path, 8)) == 8
 
 
 def test_real_video(data: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from pointillist import video_sampling
 from pointillist.errors import DataError
-from pointillist.video import read_frame
+from pointillist.video_frames import read_frame
 from pointillist.video_sampling import sample_frames, varied, video_dataset
 from video_files import make_video, number_of
 

@@ -109,7 +109,7 @@ def read_pixels(dataset: Dataset, image: Image) -> np.ndarray:
 def _read(file: Path, frame: int | None) -> np.ndarray:
     if frame is None:
         return read_image(file)
-    from pointillist.video import read_frame  # PyAV is only needed for videos
+    from pointillist.video_frames import read_frame  # PyAV is only needed for videos
 
     return read_frame(file, frame)
 

@@ -12,10 +12,11 @@ for every frame: nothing is stretched to the brightness of a frame.
 from __future__ import annotations
 
 import os
+import sys
 import threading
+import weakref
 from array import array
 from bisect import bisect_left, bisect_right
-from collections import OrderedDict
 from collections.abc import Container, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -26,8 +27,9 @@ import numpy as np
 from pointillist.errors import DataError
 from pointillist.media import import_av, why_not_opened
 
-#: How many videos `read_frame` keeps open.
-OPEN_READERS = 8
+#: Every reader there is, and those that a fork must not lose: see `_hold`.
+_readers: weakref.WeakSet[VideoReader] = weakref.WeakSet()
+_held: list[VideoReader] = []
 
 
 class VideoReader:
@@ -47,6 +49,7 @@ class VideoReader:
     """
 
     def __init__(self, path: str | Path) -> None:
+        _readers.add(self)
         self.path = Path(path)
         self._av = import_av()
         self._lock = threading.Lock()
@@ -156,6 +159,9 @@ class VideoReader:
     def close(self) -> None:
         """Closes the file."""
         self._container.close()
+        # It leads back to this object, which would then wait for the garbage collector, and with
+        # it the decoder's threads.
+        self._walk = iter(())
 
     def __enter__(self) -> VideoReader:
         return self
@@ -365,29 +371,14 @@ class _OtherStampsError(Exception):
     """A decoded frame has a time stamp that no packet has."""
 
 
-_readers: OrderedDict[tuple[Any, ...], VideoReader] = OrderedDict()
-_readers_lock = threading.Lock()
+def _hold() -> None:
+    """Before a fork: the child is to take no reader apart that it inherits.
 
-
-def read_frame(path: str | Path, index: int) -> np.ndarray:
-    """One frame of a video, uint8 RGB (H, W, 3); the last few videos stay open.
-
-    Raises:
-        DataError: the video or the frame cannot be read, or there is no such frame.
+    A decoder waits for its threads when it is freed, and they stay behind in the parent: the child
+    would wait for ever, whenever its garbage collector came upon one that nobody uses any more.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise DataError("there is no such video", where=path)
-    state = path.stat()
-    # The process is part of the key: a forked worker must not share its parent's file position.
-    key = (os.getpid(), str(path), state.st_mtime_ns, state.st_size)
-    with _readers_lock:
-        reader = _readers.pop(key, None) or VideoReader(path)
-        _readers[key] = reader
-        while len(_readers) > OPEN_READERS:
-            # Not closed here: another thread may be reading from it. It closes with its last use.
-            _readers.popitem(last=False)
-    try:
-        return reader[index]
-    except IndexError as error:
-        raise DataError(str(error)) from None
+    _held.extend(_readers)
+
+
+if sys.platform != "win32":
+    os.register_at_fork(before=_hold, after_in_parent=_held.clear)

@@ -13,7 +13,7 @@ from pointillist.dataset import Dataset, Image
 from pointillist.errors import DataError, PointillistError
 from pointillist.formats import detect_format, open_dataset, save_dataset
 from pointillist.images import read_image
-from pointillist.video import read_frame
+from pointillist.video_frames import read_frame
 from video_files import make_video, number_of
 
 

@@ -22,7 +22,7 @@ def place_image(dataset: Dataset, image: Image, target: Path) -> None:
         return
     import cv2
 
-    from pointillist.video import read_frame
+    from pointillist.video_frames import read_frame
 
     pixels = cv2.cvtColor(read_frame(dataset.file(image), image.frame), cv2.COLOR_RGB2BGR)
     with whole_file(target) as temporary:

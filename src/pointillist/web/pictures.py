@@ -11,7 +11,7 @@ from pointillist.dataset import Dataset, Image
 from pointillist.errors import DataError
 from pointillist.files import whole_file
 from pointillist.images import image_size, read_image
-from pointillist.video import read_frame
+from pointillist.video_frames import read_frame
 
 #: What browsers show as it is, turned upright by its EXIF data as :mod:`pointillist.images` does.
 BROWSER_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
