@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import multiprocessing
-from collections.abc import Callable
+import os
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -53,38 +56,79 @@ def test_a_worker_reads_its_own_frames(tmp_path: Path) -> None:
 
 def _exit_code_of_a_child(work: Callable[[], object]) -> int | None:
     """Forks; 0: the child did the work, none: it hangs."""
-    child = multiprocessing.get_context("fork").Process(target=work)
+
+    def work_in_a_group() -> None:
+        os.setpgrp()  # with the children that it may have
+        work()
+
+    child = multiprocessing.get_context("fork").Process(target=work_in_a_group)
     child.start()
     child.join(PATIENCE)
     code = child.exitcode
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid or 0, signal.SIGKILL)
     child.kill()
     child.join()
     return code
 
 
-def _decoder_threads() -> int:
-    return len(list(Path("/proc/self/task").iterdir()))
+def _threads() -> int:
+    """Threads of this process, those of decoders among them."""
+    tasks = Path("/proc/self/task")
+    if not tasks.exists():
+        pytest.skip("only Linux has /proc, where threads are counted")
+    return len(list(tasks.iterdir()))
+
+
+@pytest.fixture
+def without_collector() -> Iterator[None]:
+    """Garbage is collected when a test asks for it only."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def _leave_garbage(path: Path, closed: bool = False) -> None:
+    """A reader that nobody uses any more."""
+    reader = VideoReader(path)
+    reader[3]
+    if closed:
+        reader.close()
+    # Part of a cycle, as in the traceback of an error: only the collector frees it.
+    cycle: list[object] = [reader]
+    cycle.append(cycle)
 
 
 @forks
 @pytest.mark.parametrize("closed", [True, False])
-def test_a_child_may_collect_garbage_that_it_inherits(tmp_path: Path, closed: bool) -> None:
-    """A reader that nobody uses any more and that was not freed when the process was forked."""
-    path = make_video(tmp_path / "a.mp4", 30)
-    gc.collect()
-    gc.disable()
-    try:
-        reader = VideoReader(path)
-        reader[3]
-        if closed:
-            reader.close()
-        # Part of a cycle, as in the traceback of an error: only the collector frees it.
-        cycle: list[object] = [reader]
-        cycle.append(cycle)
-        del reader, cycle
+def test_a_child_may_collect_garbage_that_it_inherits(
+    tmp_path: Path, closed: bool, without_collector: None
+) -> None:
+    _leave_garbage(make_video(tmp_path / "a.mp4", 30), closed)
+    assert _exit_code_of_a_child(gc.collect) == 0
+
+
+@forks
+def test_a_child_may_collect_it_after_a_fork_of_its_own(
+    tmp_path: Path, without_collector: None
+) -> None:
+    _leave_garbage(make_video(tmp_path / "a.mp4", 30))
+
+    def fork_and_collect() -> None:
         assert _exit_code_of_a_child(gc.collect) == 0
-    finally:
-        gc.enable()
+        gc.collect()
+
+    assert _exit_code_of_a_child(fork_and_collect) == 0
+
+
+@forks
+def test_the_parent_frees_them_as_before(tmp_path: Path, without_collector: None) -> None:
+    _leave_garbage(make_video(tmp_path / "a.mp4", 30))
+    before = _threads()
+    assert _exit_code_of_a_child(int) == 0
+    gc.collect()
+    assert _threads() < before
 
 
 @forks
@@ -110,17 +154,12 @@ def test_a_fork_while_another_thread_opens_a_video(tmp_path: Path) -> None:
         assert _exit_code_of_a_child(lambda: read_frame(path, 5)) == 0
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="it counts threads in /proc")
-def test_a_closed_reader_leaves_no_threads(tmp_path: Path) -> None:
+@forks
+def test_a_closed_reader_leaves_no_threads(tmp_path: Path, without_collector: None) -> None:
     path = make_video(tmp_path / "a.mp4", 30)
-    gc.collect()
-    gc.disable()
-    try:
-        before = _decoder_threads()
-        with VideoReader(path) as reader:
-            reader[3]
-            assert _decoder_threads() > before
-        del reader
-        assert _decoder_threads() == before
-    finally:
-        gc.enable()
+    before = _threads()
+    with VideoReader(path) as reader:
+        reader[3]
+        assert _threads() > before
+    del reader
+    assert _threads() == before

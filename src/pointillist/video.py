@@ -11,10 +11,7 @@ for every frame: nothing is stretched to the brightness of a frame.
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
-import weakref
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Container, Iterator, Sequence
@@ -25,11 +22,8 @@ from typing import Any
 import numpy as np
 
 from pointillist.errors import DataError
+from pointillist.forking import keep_in_children
 from pointillist.media import import_av, why_not_opened
-
-#: Every reader there is, and those that a fork must not lose: see `_hold`.
-_readers: weakref.WeakSet[VideoReader] = weakref.WeakSet()
-_held: list[VideoReader] = []
 
 
 class VideoReader:
@@ -49,7 +43,8 @@ class VideoReader:
     """
 
     def __init__(self, path: str | Path) -> None:
-        _readers.add(self)
+        # A decoder waits for its threads when it is freed, and a forked child has none of them.
+        keep_in_children(self)
         self.path = Path(path)
         self._av = import_av()
         self._lock = threading.Lock()
@@ -369,16 +364,3 @@ class VideoReader:
 
 class _OtherStampsError(Exception):
     """A decoded frame has a time stamp that no packet has."""
-
-
-def _hold() -> None:
-    """Before a fork: the child is to take no reader apart that it inherits.
-
-    A decoder waits for its threads when it is freed, and they stay behind in the parent: the child
-    would wait for ever, whenever its garbage collector came upon one that nobody uses any more.
-    """
-    _held.extend(_readers)
-
-
-if sys.platform != "win32":
-    os.register_at_fork(before=_hold, after_in_parent=_held.clear)
