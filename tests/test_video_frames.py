@@ -65,8 +65,9 @@ def _exit_code_of_a_child(work: Callable[[], object]) -> int | None:
     child.start()
     child.join(PATIENCE)
     code = child.exitcode
+    assert child.pid is not None
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(child.pid or 0, signal.SIGKILL)
+        os.killpg(child.pid, signal.SIGKILL)
     child.kill()
     child.join()
     return code
